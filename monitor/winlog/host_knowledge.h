@@ -1,0 +1,35 @@
+#pragma once
+// Which side of an inbound 5156/5157 is the host's own: Windows versions disagree (monitor/README).
+
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+#include "storage/event.h"
+
+namespace blockwatch::winlog {
+
+// What has been learned about the hosts of one source, in the order of its records. One thread.
+class HostKnowledge {
+ public:
+  HostKnowledge();
+  ~HostKnowledge();
+  HostKnowledge(HostKnowledge&&) noexcept;
+  HostKnowledge& operator=(HostKnowledge&&) noexcept;
+
+  // Any record of the Security channel whose version tells the Windows generation (4624, 4688).
+  void observe(std::string_view host, std::uint32_t event_id, std::uint8_t version);
+  static constexpr bool is_evidence(std::uint32_t event_id) {
+    return event_id == 4624 || event_id == 4688;
+  }
+
+  // Swaps the sides of `event` (as winlog::to_event leaves it) when the evidence says that Dest is
+  // the host's own side, turns ICMP ports into type and code, and learns from the event.
+  void settle(Event& event);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace blockwatch::winlog

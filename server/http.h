@@ -1,0 +1,55 @@
+#pragma once
+// A request and its answer as plain values: handlers see no HTTP library.
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "storage/result.h"
+
+namespace blockwatch::http {
+
+// In the order sent; names decoded, repeated names kept.
+using Parameters = std::vector<std::pair<std::string, std::string>>;
+
+// Hands out the request body piece by piece: fills the buffer, returns the bytes written, 0 at the
+// end. kUnavailable: the client stalled or went away; kInvalidArgument: over the route's limit.
+using BodyReader = std::function<Result<std::size_t>(char* buffer, std::size_t size)>;
+
+struct Request {
+  std::string method;  // upper case
+  std::string path;    // decoded, without the query
+  std::string target;  // as sent, for Link headers
+  Parameters query;
+  std::map<std::string, std::string> path_values;  // {name} of the route's pattern
+  std::function<std::optional<std::string>(std::string_view name)> header;  // any case; first value
+  BodyReader body;              // streams the body; only on routes that take one
+  std::string peer;             // address of the other end
+};
+
+// Takes bytes of a streamed body. False: the client is gone or the server stops; give up soon.
+using WriteFn = std::function<bool(std::string_view)>;
+
+struct Response {
+  int status = 200;
+  std::vector<std::pair<std::string, std::string>> headers;  // without Content-Type and -Length
+  std::string content_type = "application/json";
+  std::string body;
+  // When set, the body is what this writes; it runs on the connection's thread after the headers
+  // were sent, and returns when the body is complete (or write() said false).
+  std::function<void(const WriteFn& write)> stream;
+
+  void set(std::string name, std::string value) {
+    headers.emplace_back(std::move(name), std::move(value));
+  }
+};
+
+using Handler = std::function<Response(const Request&)>;
+
+}  // namespace blockwatch::http

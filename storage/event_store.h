@@ -1,0 +1,121 @@
+#pragma once
+// The SQLite store: one read-write Store (the writer's) and any number of StoreReaders.
+// SQLiteCpp stays behind this header.
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "storage/event.h"
+#include "storage/query.h"
+#include "storage/result.h"
+
+namespace blockwatch {
+
+struct AppendResult {
+  std::uint64_t stored = 0;
+  std::uint64_t duplicate = 0;   // already in the store, by identity; nothing was added for them
+  std::uint64_t newest_seq = 0;  // after the commit
+};
+
+// What the store remembers of a source.
+struct SourceRecord {
+  std::string name;
+  std::string position;       // as the source last committed it; opaque
+  std::uint64_t stored = 0;   // rows it has added, ever
+  std::uint64_t lost = 0;     // records it could not deliver, ever
+  std::uint64_t damaged = 0;  // records it had to skip, ever
+  std::optional<Timestamp> last_event_time;
+  std::optional<Timestamp> updated;  // last commit
+};
+
+struct StoreStatus {
+  std::uint64_t rows = 0;
+  std::uint64_t newest_seq = 0;
+  std::uint64_t oldest_seq = 0;  // 0 when empty
+  std::optional<Timestamp> oldest_time;
+  std::optional<Timestamp> newest_time;
+  std::uint64_t file_bytes = 0;  // database and write-ahead log
+  int schema_version = 0;
+};
+
+struct StoreOptions {
+  std::string path;
+  // Held as long as the Store lives, so that no second process writes: another Store on the same
+  // path fails with kConflict. (SQLite before 3.51.3 can damage a WAL that two connections
+  // checkpoint; with one writer and readers that never write it cannot.)
+  bool create = true;
+};
+
+// The one connection that writes and checkpoints. One thread at a time (the writer's).
+class Store {
+ public:
+  // Creates or migrates the file. kConflict: in use by another process; kIo, kCorrupt,
+  // kPermission with the reason; kUnsupported: written by a newer version.
+  static Result<std::unique_ptr<Store>> open(const StoreOptions& options);
+  ~Store();
+  Store(const Store&) = delete;
+  Store& operator=(const Store&) = delete;
+
+  // One transaction: the events in order (seq rises), the source's position and counters. All or
+  // nothing: on an error nothing of the batch is stored and it may be given again.
+  //
+  // Identity is (host, channel, record_id, time, event_id), host and channel without case. An event
+  // without a record_id is compared by all its fields and raw values instead.
+  Result<AppendResult> append(const EventBatch& batch);
+
+  // Deletes at most max_rows of the oldest rows (lowest seq) that were received before `horizon`.
+  // Returns how many went. Readers see a gap up to the highest deleted seq.
+  Result<std::uint64_t> delete_oldest(std::uint64_t max_rows, Timestamp horizon);
+
+  // Moves the write-ahead log into the database as far as readers allow, without waiting.
+  Result<void> checkpoint();
+
+ private:
+  class Impl;
+  explicit Store(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+// A read-only connection (query_only). One thread at a time; create one per worker. Every question
+// sees one state of the store. A question that runs longer than `deadline_ms` fails with
+// kUnavailable and leaves the connection usable.
+class StoreReader {
+ public:
+  static Result<std::unique_ptr<StoreReader>> open(const std::string& path);
+  ~StoreReader();
+  StoreReader(const StoreReader&) = delete;
+  StoreReader& operator=(const StoreReader&) = delete;
+
+  // 0: none. Applies to the questions that follow.
+  void set_deadline_ms(std::uint32_t deadline_ms);
+  static constexpr std::uint32_t kDefaultDeadlineMs = 5000;
+
+  Result<Page> page(const PageQuery& query);
+  Result<Tail> tail(const TailQuery& query);
+
+  // kNotFound: never existed; kGone: deleted by retention. Always with raw.
+  Result<EventList> event(std::uint64_t seq);
+
+  Result<Top> top(const TopQuery& query);
+  Result<Timeline> timeline(const TimelineQuery& query);
+
+  // Known values of a filter field (its parameter name), by prefix without case, in order; at most
+  // `limit`. kNotFound: there is no such field.
+  Result<std::vector<ValueCount>> field_values(const std::string& field, const std::string& prefix,
+                                               std::uint32_t limit);
+
+  Result<std::vector<SourceRecord>> sources();
+  Result<std::string> position(const std::string& source);  // empty when unknown
+  Result<StoreStatus> status();
+
+ private:
+  class Impl;
+  explicit StoreReader(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace blockwatch
