@@ -1,0 +1,66 @@
+#pragma once
+// What the handlers need from the program: references and functions, so that they can be called in
+// a test without it.
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "server/embedded.h"
+#include "server/import_jobs.h"
+#include "server/reader_pool.h"
+#include "storage/commit_signal.h"
+#include "storage/event_writer.h"
+#include "storage/words.h"
+
+namespace blockwatch {
+
+// A running source, as the program sees it (what the store remembers of it is added from there).
+struct SourceStatus {
+  std::string name;                    // as in Event::source
+  std::string state;                   // "starting", "importing", "following", "finished", "failed"
+  std::optional<std::int64_t> lag_ms;  // from the source's newest record to the stored one
+  double rate_per_s = 0;               // records stored in the last minute, per second
+  std::string last_error;              // fit for the client; empty: none
+};
+
+struct HealthCheck {
+  std::string name;  // "store", "writer", "sources", ...: a fixed set
+  bool ok = true;
+  std::string detail;  // fit for the client
+  Timestamp since;     // when it last changed between ok and failed
+};
+
+struct ServiceStatus {
+  std::string version;
+  Timestamp start_time;
+  WriterCounters writer;
+  double stored_per_s = 0;  // over the last minute
+  ActionSet record;         // what is stored
+  std::uint64_t connections = 0;
+  std::uint64_t streams = 0;
+  std::uint64_t requests = 0;  // answered since start
+};
+
+// Everything in it outlives the routes. The functions may be called by any thread at any time and
+// must not block for long.
+struct ApiContext {
+  ReaderPool& readers;
+  const CommitSignal& commits;
+  ImportJobs& imports;
+  std::function<ServiceStatus()> status;
+  std::function<std::vector<SourceStatus>()> sources;
+  std::function<std::vector<HealthCheck>()> health;
+  std::span<const EmbeddedFile> files;
+  // Between comments and heartbeats of a stream.
+  std::chrono::milliseconds heartbeat{15'000};
+  // A live stream writes at most this often, all that has gathered: many clients then cost the
+  // server one wake-up each per interval instead of one per commit.
+  std::chrono::milliseconds stream_pause{20};
+};
+
+}  // namespace blockwatch

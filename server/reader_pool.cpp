@@ -1,0 +1,34 @@
+#include "server/reader_pool.h"
+
+#include <utility>
+
+namespace blockwatch {
+
+ReaderPool::Lease::~Lease() {
+  if (reader_) pool_->give_back(std::move(reader_));
+}
+
+Result<ReaderPool::Lease> ReaderPool::borrow() {
+  std::unique_ptr<StoreReader> reader;
+  {
+    std::lock_guard lock(mutex_);
+    if (!idle_.empty()) {
+      reader = std::move(idle_.back());
+      idle_.pop_back();
+    }
+  }
+  if (!reader) {
+    auto opened = StoreReader::open(path_);
+    if (!opened) return tl::unexpected(opened.error());
+    reader = std::move(*opened);
+  }
+  reader->set_deadline_ms(StoreReader::kDefaultDeadlineMs);
+  return Lease(this, std::move(reader));
+}
+
+void ReaderPool::give_back(std::unique_ptr<StoreReader> reader) {
+  std::lock_guard lock(mutex_);
+  if (idle_.size() < max_idle_) idle_.push_back(std::move(reader));
+}
+
+}  // namespace blockwatch

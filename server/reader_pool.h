@@ -1,0 +1,49 @@
+#pragma once
+// Read-only connections to the store, lent for one question at a time.
+
+#include <cstddef>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "storage/event_store.h"
+
+namespace blockwatch {
+
+// Any thread. Opens a connection when none is free; the transport's cap on requests bounds them.
+class ReaderPool {
+ public:
+  explicit ReaderPool(std::string path, std::size_t max_idle = 16)
+      : path_(std::move(path)), max_idle_(max_idle) {}
+
+  // Gives the connection back when it goes. Must not outlive the pool.
+  class Lease {
+   public:
+    Lease(ReaderPool* pool, std::unique_ptr<StoreReader> reader)
+        : pool_(pool), reader_(std::move(reader)) {}
+    Lease(Lease&&) noexcept = default;
+    Lease& operator=(Lease&&) = delete;
+    Lease(const Lease&) = delete;
+    Lease& operator=(const Lease&) = delete;
+    ~Lease();
+    StoreReader* operator->() const { return reader_.get(); }
+
+   private:
+    ReaderPool* pool_;
+    std::unique_ptr<StoreReader> reader_;
+  };
+
+  // With the default deadline set.
+  Result<Lease> borrow();
+
+ private:
+  void give_back(std::unique_ptr<StoreReader> reader);
+
+  const std::string path_;
+  const std::size_t max_idle_;
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<StoreReader>> idle_;  // guarded by mutex_
+};
+
+}  // namespace blockwatch
