@@ -46,10 +46,10 @@ struct RawField {
 struct Event {
   std::uint64_t seq = 0;  // set by the store: rises in commit order from 1, never reused; the id
   Timestamp time;
-  Timestamp received_time;    // set by the store
-  std::string_view source;    // "evtx:NAME", "windows:Security", ...
-  std::string_view host;      // the event's computer name
-  std::string_view channel;   // lower-cased by nobody: as recorded; compared without case
+  Timestamp received_time;   // set by the store
+  std::string_view source;   // "evtx:NAME", "windows:Security", ...
+  std::string_view host;     // the event's computer name
+  std::string_view channel;  // lower-cased by nobody: as recorded; compared without case
   std::optional<std::uint64_t> record_id;  // EventRecordID
   std::uint16_t event_id = 0;              // 5031, 5150-5159
   std::uint8_t event_version = 0;
@@ -82,9 +82,9 @@ struct EventList {
 
 // What a source hands over: committed with its position in one transaction, or not at all.
 struct EventBatch {
-  std::string source;    // the source's name, also each event's `source`
+  std::string source;  // the source's name, also each event's `source`
   EventList list;
-  std::string position;  // opaque to all but the source; empty: leave the stored one as it is
+  std::string position;       // opaque to all but the source; empty: leave the stored one as it is
   std::uint64_t lost = 0;     // records the source knows it could not deliver since its last batch
   std::uint64_t damaged = 0;  // records it had to skip since its last batch
 };

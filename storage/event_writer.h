@@ -15,15 +15,15 @@ namespace blockwatch {
 struct WriterCounters {
   std::uint64_t queued_batches = 0;
   std::uint64_t queued_events = 0;
-  std::uint64_t stored = 0;      // since start
-  std::uint64_t duplicate = 0;   // since start
-  std::uint64_t failures = 0;    // commits that failed and were tried again
-  std::string last_error;        // empty once a commit has succeeded again
-  std::int64_t stalled_ms = 0;   // how long the oldest failing batch has been waiting; 0: healthy
+  std::uint64_t stored = 0;     // since start
+  std::uint64_t duplicate = 0;  // since start
+  std::uint64_t failures = 0;   // commits that failed and were tried again
+  std::string last_error;       // empty once a commit has succeeded again
+  std::int64_t stalled_ms = 0;  // how long the oldest failing batch has been waiting; 0: healthy
 };
 
 struct RetentionOptions {
-  std::uint32_t days = 90;                       // by received time; 0: keep for ever
+  std::uint32_t days = 90;                           // by received time; 0: keep for ever
   std::uint64_t max_bytes = std::uint64_t{4} << 30;  // of the file; 0: no bound
 };
 

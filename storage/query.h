@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "storage/event.h"
@@ -72,6 +73,7 @@ struct Filter {
 
 // The plain-C++ meaning of a filter; the store's SQL must agree with it on every event.
 bool matches(const Filter& filter, const Event& event);
+bool application_matches(const ApplicationPattern& pattern, std::string_view application);
 
 enum class Order : std::uint8_t { kNewestFirst, kOldestFirst };  // by time, ties by seq
 
@@ -80,7 +82,7 @@ inline constexpr std::uint32_t kDefaultPageSize = 100;
 
 // Where a page ends, in the order of the question. Opaque outside of storage.
 struct PageCursor {
-  std::int64_t last_key = 0;     // the store's row key of the last event given
+  std::int64_t last_key = 0;       // the store's row key of the last event given
   std::uint64_t snapshot_seq = 0;  // events above it did not exist when the first page was asked
 };
 
@@ -119,8 +121,18 @@ struct Tail {
 };
 
 enum class TopField : std::uint8_t {
-  kApplication, kApplicationName, kRemoteAddress, kRemotePort, kLocalPort, kDirection, kProtocol,
-  kEventId, kFilterName, kReason, kHost, kProcessId,
+  kApplication,
+  kApplicationName,
+  kRemoteAddress,
+  kRemotePort,
+  kLocalPort,
+  kDirection,
+  kProtocol,
+  kEventId,
+  kFilterName,
+  kReason,
+  kHost,
+  kProcessId,
 };
 
 struct ValueCount {

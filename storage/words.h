@@ -37,15 +37,26 @@ extern template std::optional<Reason> from_word<Reason>(std::string_view) noexce
 // Every word in declaration order, for messages and the API description.
 template <class Enum>
 std::span<const std::string_view> words() noexcept;
-extern template std::span<const std::string_view> words<Action>() noexcept;
-extern template std::span<const std::string_view> words<Scope>() noexcept;
-extern template std::span<const std::string_view> words<Direction>() noexcept;
-extern template std::span<const std::string_view> words<Reason>() noexcept;
+template <>
+std::span<const std::string_view> words<Action>() noexcept;
+template <>
+std::span<const std::string_view> words<Scope>() noexcept;
+template <>
+std::span<const std::string_view> words<Direction>() noexcept;
+template <>
+std::span<const std::string_view> words<Reason>() noexcept;
 
 // IANA keyword in lower case ("tcp", "udp", "icmp", "ipv6-icmp"); empty when we have none.
 std::string_view protocol_name(std::uint8_t protocol) noexcept;
 std::optional<std::uint8_t> protocol_number(std::string_view name) noexcept;
 constexpr bool is_icmp(std::uint8_t protocol) { return protocol == 1 || protocol == 58; }
+
+constexpr char ascii_lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
+bool equal_ignoring_case(std::string_view a, std::string_view b) noexcept;  // ASCII letters
+bool contains_ignoring_case(std::string_view text,
+                            std::string_view part) noexcept;  // ASCII letters
 
 // The last component of a Windows or POSIX path, ASCII letters in lower case.
 std::string application_name(std::string_view application);
@@ -53,7 +64,9 @@ std::string application_name(std::string_view application);
 // The actions to keep, as `--record block,drop` gives them.
 struct ActionSet {
   std::uint8_t bits = 0;
-  constexpr void add(Action a) { bits = static_cast<std::uint8_t>(bits | 1U << static_cast<unsigned>(a)); }
+  constexpr void add(Action a) {
+    bits = static_cast<std::uint8_t>(bits | 1U << static_cast<unsigned>(a));
+  }
   constexpr bool has(Action a) const { return (bits >> static_cast<unsigned>(a) & 1U) != 0; }
   bool has_event_id(std::uint32_t id) const noexcept;  // false for ids that are not ours
 };
