@@ -25,8 +25,21 @@ struct SystemFields {
 // What an EventData name stands for. Names are compared without case: ProcessID and ProcessId are
 // one field (reference: template versions Vista to 11).
 enum class FieldRole : std::uint8_t {
-  kOther, kProcessId, kApplication, kDirection, kSourceAddress, kSourcePort, kDestAddress,
-  kDestPort, kProtocol, kInterfaceIndex, kFilterOrigin, kFilterId, kLayerName, kLayerId,
+  kOther,
+  kProcessId,
+  kApplication,
+  kDirection,
+  kSourceAddress,
+  kSourcePort,
+  kDestAddress,
+  kDestPort,
+  kProtocol,
+  kInterfaceIndex,
+  kFilterOrigin,
+  kFilterName,
+  kFilterId,
+  kLayerName,
+  kLayerId,
   kRemoteUserId,
 };
 FieldRole role_of(std::string_view name) noexcept;

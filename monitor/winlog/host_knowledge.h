@@ -1,5 +1,5 @@
 #pragma once
-// Which side of an inbound 5156/5157 is the host's own: Windows versions disagree (monitor/README).
+// Which side of an inbound 5156/5157 is the host's own: Windows versions disagree (README.md).
 
 #include <cstdint>
 #include <memory>

@@ -1,0 +1,31 @@
+#pragma once
+// Parameter messages (%%14592 ...) of the WFP audit events in the words of the contract. Pure.
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "storage/event.h"
+
+namespace blockwatch::winlog {
+
+// The msobjs.dll message id of "%%14592"; nullopt for any other text. Up to nine digits.
+std::optional<std::uint32_t> message_id(std::string_view recorded) noexcept;
+
+// The `Direction` field: a code, or the English word that some collectors put in its place.
+// nullopt for Bidirectional (%%14595), which is neither, and for text that is no direction.
+std::optional<Direction> direction_of(std::string_view recorded) noexcept;
+
+// The `LayerName` field as a lower-case hyphenated word in static storage ("receive-accept"), from
+// a code or from the English name. An unknown code or name comes back as it was recorded; "-"
+// comes back empty.
+std::string_view layer_word(std::string_view recorded) noexcept;
+
+// The direction that a layer has by its nature. nullopt where both go through it.
+std::optional<Direction> direction_of_layer(std::string_view layer_word,
+                                            std::optional<std::uint64_t> layer_id) noexcept;
+
+// Compares ASCII letters without case; other bytes exactly.
+bool equal_without_case(std::string_view a, std::string_view b) noexcept;
+
+}  // namespace blockwatch::winlog

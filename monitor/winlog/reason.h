@@ -1,0 +1,29 @@
+#pragma once
+// Why something was stopped, and which field of the record says so. Pure.
+
+#include <cstdint>
+
+#include "storage/event.h"
+
+namespace blockwatch::winlog {
+
+// What a finding rests on.
+enum class Basis : std::uint8_t {
+  kNone,                // the record says nothing
+  kFilterOrigin,        // the origin names one of Windows' own default filters
+  kFilterOriginIsRule,  // the origin is a rule's id or name
+  kDiscardLayer,        // the layer where only stealth mode drops
+  kNoProcess,           // transport layer without a process
+  kEventId,             // the id alone has this meaning
+};
+
+struct Finding {
+  Reason reason = Reason::kUnknown;
+  Basis basis = Basis::kNone;
+};
+
+// Reads event_id, filter_origin, layer, layer_id, process_id and application. An origin on a
+// permitted event is evidence only when it is a rule: real permits carry "Quarantine Default".
+Finding find_reason(const Event& event) noexcept;
+
+}  // namespace blockwatch::winlog
