@@ -80,6 +80,9 @@ struct EventList {
   TextArena text;
 };
 
+// The same event with all its text in `text`.
+Event copy_event(const Event& event, TextArena& text);
+
 // What a source hands over: committed with its position in one transaction, or not at all.
 struct EventBatch {
   std::string source;  // the source's name, also each event's `source`

@@ -1,0 +1,129 @@
+// dir:FOLDER - every event file that appears in a folder.
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <map>
+#include <utility>
+#include <vector>
+
+#include "monitor/event_file.h"
+#include "monitor/file_position.h"
+#include "monitor/sources.h"
+#include "monitor/wait.h"
+#include "storage/words.h"
+
+namespace blockwatch {
+namespace {
+
+namespace fs = std::filesystem;
+
+// A file is read when two looks in a row saw it the same: whoever copies it in has finished.
+constexpr std::chrono::milliseconds kLookInterval{500};
+
+bool is_event_file_name(const std::string& name) {
+  for (const std::string_view ending : {".evtx", ".xml", ".jsonl", ".json", ".ndjson"}) {
+    if (name.size() > ending.size() &&
+        equal_ignoring_case(std::string_view(name).substr(name.size() - ending.size()), ending)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+class DirSource final : public EventSource {
+ public:
+  DirSource(std::string folder, ActionSet record)
+      : folder_(absolute_path(folder)), name_("dir:" + folder), record_(record) {}
+
+  const std::string& name() const override { return name_; }
+
+  Result<void> run(const PositionFn& position_of, const BatchFn& emit, SourceReport& report,
+                   std::stop_token stop) override {
+    std::map<std::string, FileState> last_look;
+    report.set_state(SourceState::kImporting);
+    do {
+      auto names = list();
+      if (!names) return tl::unexpected(names.error());
+      bool waiting = false;
+      for (const std::string& file_name : *names) {
+        const std::string path = absolute_path(folder_ + "/" + file_name);
+        const auto state = file_state(path);
+        if (!state || done_[path] == *state) continue;
+        auto& seen = last_look[path];
+        if (seen != *state) {
+          seen = *state;
+          waiting = true;
+          continue;
+        }
+        if (auto read = read_file(path, *state, position_of, emit, stop); !read) {
+          if (stop.stop_requested()) return {};
+          // One bad file must not keep the others out. It is tried again when it changes.
+          report.set_error(read.error().message);
+          emit(EventBatch{.source = name_, .damaged = 1});
+        }
+        if (stop.stop_requested()) return {};
+        done_[path] = *state;
+      }
+      if (!waiting) report.set_state(SourceState::kFollowing);
+    } while (wait_for(stop, kLookInterval));
+    return {};
+  }
+
+ private:
+  // Names in order, so that rotated logs are read oldest first where their names sort by time.
+  Result<std::vector<std::string>> list() const {
+    std::vector<std::string> names;
+    std::error_code error;
+    const fs::path folder(std::u8string(folder_.begin(), folder_.end()));
+    for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
+      std::error_code ignored;
+      if (!it->is_regular_file(ignored)) continue;
+      const auto text = it->path().filename().u8string();
+      std::string name(text.begin(), text.end());
+      if (is_event_file_name(name)) names.push_back(std::move(name));
+    }
+    if (error) return make_error(ErrorCode::kIo, folder_ + ": " + error.message());
+    std::sort(names.begin(), names.end());
+    return names;
+  }
+
+  Result<void> read_file(const std::string& path, const FileState& state,
+                         const PositionFn& position_of, const BatchFn& emit,
+                         std::stop_token stop) const {
+    auto file = EventFile::open(path);
+    if (!file) return tl::unexpected(file.error());
+    const FilePosition end{.state = state, .path = path};
+    const auto stored = position_of(file->source());
+    if (!stored) return tl::unexpected(stored.error());
+    const auto position = parse_file_position(*stored);
+    if (position && position->path == path && position->state == state) return {};
+
+    ReadOptions options;
+    options.record = record_;
+    options.stop = stop;
+    FileReport file_report;
+    const auto hand_on = [&](EventList&& list) {
+      return emit(EventBatch{.source = file->source(), .list = std::move(list)});
+    };
+    const auto done = file->read(options, hand_on, file_report);
+    if (stop.stop_requested()) return {};
+    if (!done) return make_error(done.error().code, path + ": " + done.error().message);
+    emit(EventBatch{
+        .source = file->source(), .position = to_text(end), .damaged = file_report.damaged});
+    return {};
+  }
+
+  const std::string folder_;
+  const std::string name_;
+  const ActionSet record_;
+  std::map<std::string, FileState> done_;  // by path: as it was when it was read (or refused)
+};
+
+}  // namespace
+
+std::unique_ptr<EventSource> make_dir_source(std::string folder, ActionSet record) {
+  return std::make_unique<DirSource>(std::move(folder), record);
+}
+
+}  // namespace blockwatch

@@ -1,0 +1,101 @@
+// evtx:FILE - import a log, then follow its growth.
+
+#include <chrono>
+#include <set>
+#include <utility>
+
+#include "monitor/event_file.h"
+#include "monitor/file_position.h"
+#include "monitor/sources.h"
+#include "monitor/wait.h"
+
+namespace blockwatch {
+namespace {
+
+// The event log service writes its pages every few seconds at most; a look costs one stat call.
+constexpr std::chrono::milliseconds kLookInterval{250};
+
+class EvtxSource final : public EventSource {
+ public:
+  EvtxSource(std::string path, ActionSet record)
+      : path_(absolute_path(path)),
+        name_("evtx:" + path.substr(path.find_last_of("/\\") + 1)),
+        record_(record) {}
+
+  const std::string& name() const override { return name_; }
+
+  Result<void> run(const PositionFn& position_of, const BatchFn& emit, SourceReport& report,
+                   std::stop_token stop) override {
+    auto stored = position_of(name_);
+    if (!stored) return tl::unexpected(stored.error());
+    FilePosition position = parse_file_position(*stored).value_or(FilePosition{});
+    if (position.path != path_) position = FilePosition{.path = path_};
+
+    report.set_state(SourceState::kImporting);
+    while (!stop.stop_requested()) {
+      const auto state = file_state(path_);
+      if (!state) return make_error(ErrorCode::kNotFound, path_ + ": cannot be read");
+      if (*state != position.state) {
+        if (auto done = read_new(position, *state, emit, report, stop); !done) return done;
+      }
+      report.set_state(SourceState::kFollowing);
+      if (!wait_for(stop, kLookInterval)) break;
+    }
+    return {};
+  }
+
+ private:
+  // Reads what is newer than `position` and moves it on. Batches in between carry no position: in a
+  // wrapped log the newest records come first in the file, so that only the end of the file means
+  // that everything up to a record id was seen. After a crash the file is read again, and what is
+  // stored already is recognised.
+  Result<void> read_new(FilePosition& position, const FileState& state, const BatchFn& emit,
+                        SourceReport& report, std::stop_token stop) {
+    auto file = EventFile::open(path_);
+    if (!file) return tl::unexpected(file.error());
+    if (file->format() != EventFormat::kEvtx) {
+      return make_error(ErrorCode::kInvalidArgument, path_ + ": is not an EVTX file");
+    }
+    ReadOptions options;
+    options.record = record_;
+    options.after_record_id = position.record_id;
+    options.stop = stop;
+    FileReport file_report;
+    const auto hand_on = [&](EventList&& list) {
+      return emit(EventBatch{.source = name_, .list = std::move(list)});
+    };
+    const auto end = file->read(options, hand_on, file_report);
+    if (!end) return tl::unexpected(end.error());
+    if (stop.stop_requested()) return {};
+    if (position.record_id > 0 && end->newest_record_id < position.record_id) {
+      // The log was replaced by one whose numbers start again: everything in it is new.
+      position = FilePosition{.path = path_};
+      return read_new(position, state, emit, report, stop);
+    }
+    position.record_id = end->newest_record_id;
+    position.state = state;
+    std::uint64_t damaged = 0;
+    for (const Damage& d : file_report.damage) {
+      // The page being written looks damaged until it is complete, and is looked at every time.
+      if (damage_seen_.insert(d.offset).second) {
+        ++damaged;
+        report.set_error("offset " + std::to_string(d.offset) + ": " + d.what);
+      }
+    }
+    emit(EventBatch{.source = name_, .position = to_text(position), .damaged = damaged});
+    return {};
+  }
+
+  const std::string path_;
+  const std::string name_;
+  const ActionSet record_;
+  std::set<std::uint64_t> damage_seen_;  // offsets already counted
+};
+
+}  // namespace
+
+std::unique_ptr<EventSource> make_evtx_source(std::string path, ActionSet record) {
+  return std::make_unique<EvtxSource>(std::move(path), record);
+}
+
+}  // namespace blockwatch

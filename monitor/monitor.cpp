@@ -1,0 +1,94 @@
+#include "monitor/monitor.h"
+
+#include <algorithm>
+#include <chrono>
+#include <exception>
+#include <thread>
+#include <utility>
+
+#include "monitor/wait.h"
+
+namespace blockwatch {
+namespace {
+
+constexpr std::chrono::milliseconds kFirstBackOff{500};
+constexpr std::chrono::milliseconds kLongestBackOff{30'000};
+
+}  // namespace
+
+class Monitor::Impl {
+ public:
+  Impl(PositionFn position_of, BatchFn emit, LogFn log)
+      : position_of_(std::move(position_of)), emit_(std::move(emit)), log_(std::move(log)) {}
+
+  void add(std::unique_ptr<EventSource> source) {
+    std::lock_guard lock(mutex_);
+    auto& running = *running_.emplace_back(std::make_unique<Running>());
+    running.source = std::move(source);
+    running.thread = std::jthread([this, &running](std::stop_token stop) { run(running, stop); });
+  }
+
+  void stop() {
+    for (auto& r : running_) r->thread.request_stop();
+    for (auto& r : running_) {
+      if (r->thread.joinable()) r->thread.join();
+    }
+  }
+
+  std::vector<SourceStatus> status() const {
+    std::lock_guard lock(mutex_);
+    std::vector<SourceStatus> all;
+    for (const auto& r : running_) all.push_back({r->source->name(), r->report.snapshot()});
+    return all;
+  }
+
+ private:
+  struct Running {
+    std::unique_ptr<EventSource> source;
+    SourceReport report;
+    std::jthread thread;
+  };
+
+  void run(Running& running, std::stop_token stop) const {
+    std::chrono::milliseconds back_off = kFirstBackOff;
+    while (!stop.stop_requested()) {
+      const auto started = std::chrono::steady_clock::now();
+      const Result<void> done = run_once(running, stop);
+      if (done || stop.stop_requested()) {
+        running.report.set_state(SourceState::kFinished);
+        return;
+      }
+      running.report.set_error(done.error().message);
+      running.report.set_state(SourceState::kFailed);
+      log_(running.source->name(), done.error().message);
+      // A source that ran for a while before it failed gets its patience back.
+      if (std::chrono::steady_clock::now() - started > kLongestBackOff) back_off = kFirstBackOff;
+      if (!wait_for(stop, back_off)) return;
+      back_off = std::min(back_off * 2, kLongestBackOff);
+    }
+  }
+
+  // The wall for exceptions of libraries: a thread's end must not end the program.
+  Result<void> run_once(Running& running, std::stop_token stop) const {
+    try {
+      return running.source->run(position_of_, emit_, running.report, stop);
+    } catch (const std::exception& e) {
+      return make_error(ErrorCode::kInternal, e.what());
+    }
+  }
+
+  const PositionFn position_of_;
+  const BatchFn emit_;
+  const LogFn log_;
+  mutable std::mutex mutex_;                       // guards the list, not what it points to
+  std::vector<std::unique_ptr<Running>> running_;  // only grows
+};
+
+Monitor::Monitor(PositionFn position_of, BatchFn emit, LogFn log)
+    : impl_(std::make_unique<Impl>(std::move(position_of), std::move(emit), std::move(log))) {}
+Monitor::~Monitor() { stop(); }
+void Monitor::add(std::unique_ptr<EventSource> source) { impl_->add(std::move(source)); }
+void Monitor::stop() { impl_->stop(); }
+std::vector<Monitor::SourceStatus> Monitor::status() const { return impl_->status(); }
+
+}  // namespace blockwatch

@@ -1,0 +1,14 @@
+#pragma once
+// Standard input as a ReadFn.
+
+#include <stop_token>
+
+#include "monitor/winlog/text_reader.h"
+
+namespace blockwatch {
+
+// Binary. On POSIX a read ends (with 0 bytes) soon after stop is requested; elsewhere it ends with
+// its input.
+winlog::ReadFn standard_input(std::stop_token stop = {});
+
+}  // namespace blockwatch
