@@ -1,0 +1,67 @@
+#pragma once
+// The HTTP transport: connections, limits and deadlines. What is asked goes through the access
+// checks and the table of routes; what is answered carries the security headers.
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "server/access.h"
+#include "server/routes.h"
+#include "storage/result.h"
+
+namespace blockwatch {
+
+struct HttpServerOptions {
+  std::string host = "127.0.0.1";  // a loopback address or "localhost" (taken as 127.0.0.1)
+  int port = 0;                    // 0: any free one
+  unsigned max_connections = 256;  // each has a thread; one more is answered with 503
+  unsigned max_streams = 32;       // answers with Response::stream, counted apart
+  std::chrono::milliseconds header_deadline{10'000};  // whole head, from its first byte
+  std::chrono::milliseconds body_deadline{30'000};    // whole body; a large one: between its bytes
+  std::chrono::milliseconds idle_timeout{15'000};     // kept-alive connection without a request
+  std::chrono::milliseconds write_deadline{30'000};   // whole answer taken by the client
+  std::chrono::milliseconds stream_stall{300'000};    // streamed answer without progress
+  std::chrono::milliseconds stop_grace{2'000};        // for answers under way when stopping
+};
+
+struct HttpCounters {
+  std::uint64_t connections = 0;  // open
+  std::uint64_t streams = 0;      // open
+  std::uint64_t requests = 0;     // answered since start
+  std::uint64_t refused = 0;      // of these, by a limit or a check before a handler ran
+};
+
+// bind(), then run() in a thread of the caller's; stop() and counters() from any thread.
+class HttpServer {
+ public:
+  // `router` and `access` outlive this object.
+  HttpServer(const Router& router, const Access& access, HttpServerOptions options);
+
+  // Waits for every handler still running: whatever they wait for must have been told to end.
+  ~HttpServer();
+
+  HttpServer(const HttpServer&) = delete;
+  HttpServer& operator=(const HttpServer&) = delete;
+
+  // The port. From here on clients may connect; they are answered once run() runs.
+  // kInvalidArgument: not a loopback address; kConflict: the port is taken; kIo.
+  Result<int> bind();
+
+  // Serves until stop(); afterwards at most twice stop_grace plus a second, even if a handler
+  // hangs. Without a successful bind() it returns at once.
+  void run();
+
+  // May come before run(), which then returns at once. Writers of streams see false.
+  void stop();
+
+  HttpCounters counters() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace blockwatch
