@@ -21,9 +21,9 @@ namespace blockwatch {
 
 // A running source, as the program sees it (what the store remembers of it is added from there).
 struct SourceStatus {
-  std::string name;                    // as in Event::source
-  std::string state;                   // "starting", "importing", "following", "finished", "failed"
-  std::optional<std::int64_t> lag_ms;  // from the source's newest record to the stored one
+  std::string name;   // as in Event::source
+  std::string state;  // starting, running, waiting, retrying, failed, finished (openapi: Source)
+  std::optional<std::int64_t> lag_ms;  // age of its newest event when it was stored
   double rate_per_s = 0;               // records stored in the last minute, per second
   std::string last_error;              // fit for the client; empty: none
 };
@@ -31,16 +31,17 @@ struct SourceStatus {
 struct HealthCheck {
   std::string name;  // "store", "writer", "sources", ...: a fixed set
   bool ok = true;
-  std::string detail;  // fit for the client
-  Timestamp since;     // when it last changed between ok and failed
+  std::string detail;              // what is wrong, fit for the client; empty when ok
+  std::optional<Timestamp> since;  // when it last changed between ok and failed
 };
 
 struct ServiceStatus {
   std::string version;
   Timestamp start_time;
   WriterCounters writer;
-  double stored_per_s = 0;  // over the last minute
-  ActionSet record;         // what is stored
+  double stored_per_s = 0;     // over the last minute
+  double duplicate_per_s = 0;  // over the last minute
+  ActionSet record;            // what is stored
   std::uint64_t connections = 0;
   std::uint64_t streams = 0;
   std::uint64_t requests = 0;  // answered since start

@@ -89,6 +89,10 @@ requires std::is_enum_v<Enum> std::uint64_t hash_of(Enum v) {
   return static_cast<std::uint64_t>(v) + 1;
 }
 
+bool is_bound(const std::optional<Timestamp>& t) {
+  return !t || (*t >= kMinTimestamp && *t <= kMaxTimestamp);
+}
+
 // Adds up what each value says, so that their order does not matter.
 struct Fingerprint {
   std::uint64_t sum = 0;
@@ -147,8 +151,7 @@ Result<PageToken> decode_page_token(std::string_view text) {
   if ((flags & 1U) != 0) token.since = Timestamp{static_cast<std::int64_t>(get(body, 8))};
   if ((flags & 2U) != 0) token.until = Timestamp{static_cast<std::int64_t>(get(body, 8))};
   bool possible = token.cursor.snapshot_seq <= kMaxSeq && token.cursor.last_key >= 0 &&
-                  is_plausible(token.since.value_or(kMinTimestamp)) &&
-                  is_plausible(token.until.value_or(kMinTimestamp));
+                  is_bound(token.since) && is_bound(token.until);
   if (!possible) return damaged();
   return token;
 }

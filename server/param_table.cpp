@@ -41,7 +41,9 @@ bool parse_text(ApiQuery& query, const ParameterValue& value) {
 }
 
 bool parse_protocol(ApiQuery& query, const ParameterValue& value) {
-  if (auto number = protocol_number(value.text)) {
+  std::string name(value.text);
+  for (char& c : name) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  if (auto number = protocol_number(name)) {
     return take(query.filter.protocol, value, std::optional(NumberRange{*number, *number}));
   }
   return take(query.filter.protocol, value, parse_number_range(value.text, 255));
@@ -77,9 +79,10 @@ bool parse_until(ApiQuery& query, const ParameterValue& value) {
   return true;
 }
 
+constexpr std::size_t kMaxSearchBytes = 256;
 bool parse_q(ApiQuery& query, const ParameterValue& value) {
   query.filter.q = value.text;
-  return true;
+  return value.text.size() <= kMaxSearchBytes;
 }
 
 bool parse_limit(ApiQuery& query, const ParameterValue& value) {
@@ -127,7 +130,7 @@ bool parse_after(ApiQuery& query, const ParameterValue& value) {
 }
 
 bool parse_wait(ApiQuery& query, const ParameterValue& value) {
-  auto ticks = parse_duration(value.text);
+  auto ticks = value.text.ends_with('s') ? parse_duration(value.text) : std::nullopt;
   if (!ticks || *ticks > kMaxWait.count() * Timestamp::kTicksPerSecond) return false;
   query.wait = std::chrono::milliseconds(*ticks / (Timestamp::kTicksPerSecond / 1000));
   return true;
@@ -136,9 +139,11 @@ bool parse_wait(ApiQuery& query, const ParameterValue& value) {
 constexpr std::array<std::string_view, 3> kFormats{"json", "ndjson", "csv"};
 bool parse_format(ApiQuery& query, const ParameterValue& value) {
   for (std::size_t i = 0; i < kFormats.size(); ++i) {
-    if (value.text == kFormats[i]) query.format = Format(i);
+    if (value.text != kFormats[i]) continue;
+    query.format = Format(i);
+    return true;
   }
-  return query.format.has_value();
+  return false;
 }
 
 // In the order of TopField.
@@ -173,17 +178,17 @@ bool parse_bucket(ApiQuery& query, const ParameterValue& value) {
 
 bool parse_prefix(ApiQuery& query, const ParameterValue& value) {
   query.prefix = value.text;
-  return true;
+  return value.text.size() <= kMaxSearchBytes;
 }
 
 // The name becomes part of the events' source, shown everywhere: one line, no path.
 bool parse_name(ApiQuery& query, const ParameterValue& value) {
   for (char c : value.text) {
     auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20 || byte == 0x7F || c == '/' || c == '\\' || c == ':') return false;
+    if (byte < 0x20 || byte == 0x7F || c == '/' || c == '\\') return false;
   }
   query.name = value.text;
-  return value.text.size() <= 200;
+  return value.text.size() <= 255;
 }
 
 using enum Taker;
@@ -256,19 +261,19 @@ std::span<const ParameterRow> parameter_table() {
       {"record_id", kFilter, kFilterTakers, kNumbers, parse_numbers<&Filter::record_id, kMaxInt64>},
       {"since", kSingle, kFilterTakers, kMoments, parse_since},
       {"until", kSingle, kFilterTakers, kMoments, parse_until},
-      {"q", kSingle, kFilterTakers, "text to look for", parse_q},
+      {"q", kSingle, kFilterTakers, "text to look for, at most 256 bytes", parse_q},
       {"limit", kSingle, takers(kListEvents, kTop, kFieldValues, kQueryCommand), kLimit,
        parse_limit},
       {"order", kSingle, kPageTakers, "asc or desc", parse_order},
-      {"page_token", kSingle, kPageTakers, "the unchanged text of `next` of a page", parse_page},
+      {"next", kSingle, kPageTakers, "the unchanged text of `next` of a page", parse_page},
       {"count", kSingle, takers(kListEvents), "exact", parse_count},
       {"fields", kList, takers(kListEvents, kStreamEvents, kQueryCommand),
        "names of fields, each once (raw comes with include=raw)", parse_fields, field_words()},
-      {"include", kList, takers(kListEvents, kStreamEvents, kQueryCommand), "raw", parse_include},
+      {"include", kSingle, takers(kListEvents, kStreamEvents, kQueryCommand), "raw", parse_include},
       {"after", kSingle, takers(kListEvents, kStreamEvents), "a seq: a whole number below 2^53",
        parse_after},
-      {"wait", kSingle, takers(kListEvents), "a duration up to 60s, such as 20s", parse_wait},
-      {"format", kSingle, kPageTakers, "json, ndjson or csv", parse_format, kFormats},
+      {"wait", kSingle, takers(kListEvents), "seconds from 0s to 60s, such as 20s", parse_wait},
+      {"format", kSingle, takers(kListEvents), "json, ndjson or csv", parse_format, kFormats},
       {"by", kSingle, takers(kTop),
        "application, application_name, remote_address, remote_port, local_port, direction, "
        "protocol, event_id, filter_name, reason, host or process_id",
@@ -277,9 +282,10 @@ std::span<const ParameterRow> parameter_table() {
        kTimelineFields},
       {"bucket", kSingle, takers(kTimeline), "whole minutes, hours or a day from 1m to 1d",
        parse_bucket},
-      {"prefix", kSingle, takers(kFieldValues), "the beginning of a value", parse_prefix},
+      {"prefix", kSingle, takers(kFieldValues), "the beginning of a value, at most 256 bytes",
+       parse_prefix},
       {"name", kSingle, takers(kImport),
-       "a name for the source: at most 200 bytes, without control characters, '/', '\\' and ':'",
+       "a name for the source: at most 255 bytes, without control characters, '/' and '\\'",
        parse_name},
   });
   return kTable;

@@ -42,9 +42,7 @@ std::optional<std::int64_t> parse_duration(std::string_view text) {
     default:
       return std::nullopt;
   }
-  constexpr std::int64_t kHundredYears_s = std::int64_t{36525} * 86400;
-  auto count = parse_number(text.substr(0, text.size() - 1),
-                            static_cast<std::uint64_t>(kHundredYears_s / unit_s));
+  auto count = parse_number(text.substr(0, text.size() - 1), 999'999);
   if (!count) return std::nullopt;
   return static_cast<std::int64_t>(*count) * unit_s * Timestamp::kTicksPerSecond;
 }
@@ -53,8 +51,7 @@ namespace {
 
 std::optional<Timestamp> parse_unix_seconds(std::string_view text) {
   std::size_t point = text.find('.');
-  auto seconds =
-      parse_number(text.substr(0, point), static_cast<std::uint64_t>(kMaxTimestamp.ticks));
+  auto seconds = parse_number(text.substr(0, point), 99'999'999'999);
   if (!seconds) return std::nullopt;
   std::int64_t fraction = 0;
   if (point != std::string_view::npos) {
@@ -64,26 +61,25 @@ std::optional<Timestamp> parse_unix_seconds(std::string_view text) {
     digits.resize(7, '0');
     fraction = static_cast<std::int64_t>(*parse_number(digits, 9'999'999));
   }
-  if (*seconds >= static_cast<std::uint64_t>(kMaxTimestamp.ticks / Timestamp::kTicksPerSecond)) {
-    return std::nullopt;
-  }
   return Timestamp{static_cast<std::int64_t>(*seconds) * Timestamp::kTicksPerSecond + fraction};
 }
+
+// There are no events outside, so the question stays the same.
+Timestamp within_events(Timestamp t) { return std::clamp(t, kMinTimestamp, kMaxTimestamp); }
 
 }  // namespace
 
 std::optional<Moment> parse_moment(std::string_view text, Timestamp now) {
   if (auto back = parse_duration(text)) {
-    // Further back than there can be events means all of them.
-    return Moment{Timestamp{std::max(kMinTimestamp.ticks, now.ticks - *back)}, back};
+    return Moment{within_events(Timestamp{now.ticks - *back}), back};
   }
-  if (auto seconds = parse_unix_seconds(text)) return Moment{*seconds, std::nullopt};
+  if (auto seconds = parse_unix_seconds(text)) return Moment{within_events(*seconds), std::nullopt};
   std::string stamp(text);
   // An offset's plus sign that was not percent-encoded arrives as a space.
   if (stamp.size() > 19 && stamp[stamp.size() - 6] == ' ') stamp[stamp.size() - 6] = '+';
   auto parsed = parse_rfc3339(stamp);
-  if (!parsed || !is_plausible(*parsed)) return std::nullopt;
-  return Moment{*parsed, std::nullopt};
+  if (!parsed) return std::nullopt;
+  return Moment{within_events(*parsed), std::nullopt};
 }
 
 std::optional<std::vector<std::string>> split_list(std::string_view text) {

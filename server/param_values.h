@@ -18,11 +18,12 @@ std::optional<std::uint64_t> parse_number(std::string_view text, std::uint64_t m
 // "443" or "8000-8100", low <= high <= max.
 std::optional<NumberRange> parse_number_range(std::string_view text, std::uint64_t max);
 
-// "30s", "15m", "2h", "7d" as ticks; at most a hundred years.
+// "30s", "15m", "2h", "7d" as ticks; at most six digits.
 std::optional<std::int64_t> parse_duration(std::string_view text);
 
 // A moment: RFC 3339, Unix seconds with up to 7 decimals, or a duration back from `now`, which
-// is then also given as `back` (ticks). Within the plausible range of an event's time.
+// is then also given as `back` (ticks). Moved into [kMinTimestamp, kMaxTimestamp], where all events
+// are.
 struct Moment {
   Timestamp time;
   std::optional<std::int64_t> back;

@@ -16,7 +16,9 @@ constexpr std::string_view kNot = "__not";
 
 class Parser {
  public:
-  Parser(Taker taker, Timestamp now) : taker_(taker), now_(now) {}
+  Parser(Taker taker, Timestamp now, Format accepted) : taker_(taker), now_(now) {
+    parsed_.query.format = accepted;
+  }
 
   void parse(const http::Parameters& parameters) {
     for (const auto& [name, value] : parameters) take(name, value);
@@ -84,7 +86,6 @@ class Parser {
   }
 
   void take_unknown(const std::string& full_name, const std::string& value) {
-    parsed_.unknown = true;
     std::vector<std::string> names;
     for (const ParameterRow& row : parameter_table()) {
       if ((row.takers & takers(taker_)) == 0) continue;
@@ -121,34 +122,37 @@ class Parser {
     if (taker_ == Taker::kTimeline && !given("bucket")) {
       add_fault("bucket", "", std::string(find("bucket", false)->expected));
     }
-    check_after();
+    check_ways_to_ask();
     // A token is compared with what was asked, which is only known when that had no fault.
     if (query.page && parsed_.faults.empty()) take_page();
     const Filter& filter = query.filter;
     if (filter.since && filter.until && *filter.since > *filter.until) {
-      add_fault("since", format_rfc3339(*filter.since),
-                "a moment not after until, which is " + format_rfc3339(*filter.until));
+      add_fault("since", "", "a moment not after until");
     }
   }
 
-  void check_after() {
+  void check_ways_to_ask() {
     if (taker_ != Taker::kListEvents) return;
+    if (parsed_.query.format != Format::kJson) {
+      for (const char* name : {"next", "count", "after", "wait"}) {
+        if (given(name))
+          add_fault(name, "", "the format json; an export goes to the end by itself");
+      }
+      return;
+    }
     if (!given("after")) {
       if (given("wait")) add_fault("wait", "", "after=SEQ beside it: wait is for newer events");
       return;
     }
-    for (const char* name : {"order", "page_token", "count"}) {
+    for (const char* name : {"order", "next", "count"}) {
       if (given(name)) add_fault(name, "", "not together with after, which goes in seq order");
-    }
-    if (parsed_.query.format.value_or(Format::kJson) != Format::kJson) {
-      add_fault("format", "", "json together with after");
     }
   }
 
   void take_page() {
     ApiQuery& query = parsed_.query;
     if (query.page->fingerprint != fingerprint(query.filter, query.asked, query.order)) {
-      return add_fault("page_token", "",
+      return add_fault("next", "",
                        "the same filters and order as the page it came from; it belongs to others");
     }
     if (query.asked.since_back) query.filter.since = query.page->since;
@@ -164,15 +168,16 @@ class Parser {
 
 }  // namespace
 
-ParsedQuery parse_parameters(Taker taker, const http::Parameters& parameters, Timestamp now) {
-  Parser parser(taker, now);
+ParsedQuery parse_parameters(Taker taker, const http::Parameters& parameters, Timestamp now,
+                             Format accepted) {
+  Parser parser(taker, now, accepted);
   parser.parse(parameters);
   return std::move(parser).result();
 }
 
-ParsedQuery parse_target(Taker taker, std::string_view target, Timestamp now) {
+ParsedQuery parse_target(Taker taker, std::string_view target, Timestamp now, Format accepted) {
   QueryString query = parse_query_string(target);
-  Parser parser(taker, now);
+  Parser parser(taker, now, accepted);
   for (Fault& fault : query.faults) {
     parser.add_fault(fault.parameter, fault.value, std::move(fault.expected));
   }
@@ -183,7 +188,7 @@ ParsedQuery parse_target(Taker taker, std::string_view target, Timestamp now) {
 Problem parameter_problem(const ParsedQuery& parsed) {
   Problem problem;
   problem.status = 400;
-  problem.code = parsed.unknown ? "unknown_parameter" : "invalid_parameter";
+  problem.code = "invalid_parameter";
   problem.detail = parsed.faults.size() == 1 ? "A parameter of the request cannot be used."
                                              : std::to_string(parsed.faults.size()) +
                                                    " parameters of the request cannot be used.";

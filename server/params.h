@@ -44,7 +44,7 @@ struct ApiQuery {
   bool raw = false;
   std::optional<std::uint64_t> after;
   std::chrono::milliseconds wait{0};
-  std::optional<Format> format;
+  Format format = Format::kJson;  // as `format` says, else as Accept does
   std::optional<TopField> top_by;
   TimelineBy timeline_by = TimelineBy::kNothing;
   std::int64_t bucket_ticks = 0;
@@ -55,14 +55,15 @@ struct ApiQuery {
 struct ParsedQuery {
   ApiQuery query;
   std::vector<Fault> faults;  // empty: `query` is whole
-  bool unknown = false;       // a fault is a name nobody knows
 };
 
-// `now` is what durations count back from.
-ParsedQuery parse_parameters(Taker taker, const http::Parameters& parameters, Timestamp now);
+// `now` is what durations count back from, `accepted` the format where no `format` is given.
+ParsedQuery parse_parameters(Taker taker, const http::Parameters& parameters, Timestamp now,
+                             Format accepted = Format::kJson);
 
 // The query of a target as sent (percent faults included).
-ParsedQuery parse_target(Taker taker, std::string_view target, Timestamp now);
+ParsedQuery parse_target(Taker taker, std::string_view target, Timestamp now,
+                         Format accepted = Format::kJson);
 
 // The answer to a request whose parameters have faults.
 Problem parameter_problem(const ParsedQuery& parsed);
