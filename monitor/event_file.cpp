@@ -174,6 +174,9 @@ Result<EventFile> EventFile::open_stream(winlog::ReadFn input, std::string name)
   if (!bytes) return tl::unexpected(bytes.error());
   file.bytes_ = std::move(*bytes);
   file.size_ = file.bytes_->size();
+  // Where an open file may be removed, nothing is left even if the program is killed.
+  std::error_code in_use;
+  if (fs::remove(to_path(file.temporary_path_), in_use)) file.temporary_path_.clear();
   return file;
 }
 

@@ -1,0 +1,229 @@
+#include "server/config.h"
+
+#include <CLI/CLI.hpp>
+#include <charconv>
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "monitor/sources.h"
+
+namespace blockwatch {
+namespace {
+
+// --config FILE: a JSON object with the long option names as keys.
+class JsonConfig final : public CLI::Config {
+ public:
+  std::string to_config(const CLI::App*, bool, bool, std::string) const override { return {}; }
+
+  std::vector<CLI::ConfigItem> from_config(std::istream& input) const override {
+    nlohmann::json object;
+    try {
+      object = nlohmann::json::parse(input);
+    } catch (const nlohmann::json::exception&) {
+      throw CLI::ConversionError("the configuration file is not JSON", "--config");
+    }
+    if (!object.is_object()) {
+      throw CLI::ConversionError("the configuration file must hold one JSON object", "--config");
+    }
+    std::vector<CLI::ConfigItem> parsed;
+    for (const auto& [key, value] : object.items()) {
+      CLI::ConfigItem item;
+      item.name = key;
+      for (const auto& one : value.is_array() ? value : nlohmann::json::array({value})) {
+        item.inputs.push_back(one.is_string() ? one.get<std::string>() : one.dump());
+      }
+      parsed.push_back(std::move(item));
+    }
+    return parsed;
+  }
+};
+
+// CLI11 reports a fault by the text that a validator or callback gives.
+[[noreturn]] void fail(const std::string& option, const std::string& expected) {
+  throw CLI::ValidationError(option, expected);
+}
+
+ActionSet parse_record(const std::string& text) {
+  ActionSet set;
+  std::stringstream list(text);
+  for (std::string word; std::getline(list, word, ',');) {
+    const auto action = from_word<Action>(word);
+    if (!action) fail("--record", "\"" + word + "\": expected a list of block, drop, permit");
+    set.add(*action);
+  }
+  if (set.bits == 0) fail("--record", "expected a list of block, drop, permit");
+  return set;
+}
+
+void parse_listen(const std::string& text, ServeConfig& config) {
+  const std::size_t colon = text.rfind(':');
+  const std::string_view port_text =
+      colon == std::string::npos ? std::string_view{} : std::string_view(text).substr(colon + 1);
+  int port = -1;
+  const auto [end, error] =
+      std::from_chars(port_text.data(), port_text.data() + port_text.size(), port);
+  if (error != std::errc{} || end != port_text.data() + port_text.size() || port < 0 ||
+      port > 65'535) {
+    fail("--listen", "\"" + text + "\": expected HOST:PORT, such as 127.0.0.1:8470 or :0");
+  }
+  if (colon > 0) config.listen_host = text.substr(0, colon);
+  if (config.listen_host.starts_with('[') && config.listen_host.ends_with(']')) {
+    config.listen_host = config.listen_host.substr(1, config.listen_host.size() - 2);
+  }
+  config.listen_port = port;
+}
+
+void add_db(CLI::App& app, std::string& path) {
+  app.add_option("--db", path, "The SQLite file (default: blockwatch.db in your data folder)")
+      ->type_name("PATH");
+}
+
+void add_record(CLI::App& app, ActionSet& record) {
+  app.add_option_function<std::string>(
+         "--record", [&record](const std::string& text) { record = parse_record(text); },
+         "Which actions are stored: any of block,drop,permit")
+      ->type_name("SET")
+      ->default_str("block,drop");
+}
+
+void add_serve_options(CLI::App& app, ServeConfig& config) {
+  app.add_option_function<std::string>(
+         "--listen", [&config](const std::string& text) { parse_listen(text, config); },
+         "Loopback address and port; port 0 picks a free one")
+      ->type_name("HOST:PORT")
+      ->default_str("127.0.0.1:8470");
+  add_db(app, config.db_path);
+  app.add_option_function<std::vector<std::string>>(
+         "--source",
+         [&config](const std::vector<std::string>& specs) {
+           for (const std::string& spec : specs) {
+             if (spec == "auto") continue;
+             const auto source = make_source(spec, config.record);
+             if (!source) fail("--source", source.error().message);
+           }
+           config.sources = specs;
+         },
+         "Where events come from (repeat): " + std::string(kSourceKinds))
+      ->type_name("SPEC")
+      ->allow_extra_args(false)
+      ->default_str("auto");
+  add_record(app, config.record);
+  app.add_option("--retention-days", config.retention.days,
+                 "Delete events this many days after they were stored; 0 keeps them for ever")
+      ->type_name("N")
+      ->capture_default_str();
+  app.add_option("--max-db-size", config.retention.max_bytes,
+                 "Delete the oldest events when the database is larger; 0 sets no bound")
+      ->type_name("BYTES")
+      ->capture_default_str();
+  app.add_option("--token-file", config.token_path,
+                 "Access tokens, hashed (default: tokens.json beside the database)")
+      ->type_name("PATH");
+  app.add_option("--allow-host", config.extra_hosts, "Also answer to this Host name (repeat)")
+      ->type_name("NAME")
+      ->allow_extra_args(false);
+  app.add_flag("--require-token", config.require_token, "Reading needs a token too");
+}
+
+// The values of `blockwatchd query`: name=value words and --name value pairs, in order.
+http::Parameters parse_filters(const std::vector<std::string>& words) {
+  http::Parameters filters;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    std::string word = words[i];
+    const bool dashed = word.starts_with("--");
+    if (dashed) word.erase(0, 2);
+    const std::size_t equals = word.find('=');
+    if (equals != std::string::npos && equals > 0) {
+      filters.emplace_back(word.substr(0, equals), word.substr(equals + 1));
+    } else if (dashed && !word.empty() && i + 1 < words.size()) {
+      filters.emplace_back(word, words[++i]);
+    } else {
+      fail("query", "\"" + words[i] + "\": expected NAME=VALUE or --NAME VALUE");
+    }
+  }
+  return filters;
+}
+
+}  // namespace
+
+std::variant<CommandConfig, int> parse_command_line(const std::vector<std::string>& arguments) {
+  ServeConfig serve;
+  ImportConfig import_config;
+  QueryConfig query;
+  TokenConfig token;
+
+  CLI::App app{"What was blocked on my network, by what, and why", "blockwatchd"};
+  app.set_version_flag("--version", BLOCKWATCH_VERSION);
+  app.config_formatter(std::make_shared<JsonConfig>());
+  app.allow_config_extras(CLI::config_extras_mode::error);
+  app.require_subcommand(0, 1);
+  app.footer("Without a command: serve. `blockwatchd COMMAND --help` tells more.");
+  add_serve_options(app, serve);
+  app.set_config("--config", "", "JSON with the same keys; the command line wins")
+      ->type_name("FILE");
+
+  CLI::App* serve_command = app.add_subcommand("serve", "Run the monitor and the HTTP server");
+  serve_command->fallthrough();
+
+  CLI::App* import_command = app.add_subcommand(
+      "import", "Import event files (.evtx, .xml, .json, .jsonl; - for stdin), print a report");
+  import_command->add_option("FILE", import_config.files, "Event files; - is standard input")
+      ->required();
+  add_db(*import_command, import_config.db_path);
+  add_record(*import_command, import_config.record);
+  import_command->add_option("--threads", import_config.threads, "Decoding threads at most")
+      ->check(CLI::Range(1U, 64U))
+      ->capture_default_str();
+  import_command->add_flag("--json", import_config.json, "The report as JSON lines");
+
+  CLI::App* query_command =
+      app.add_subcommand("query", "Ask the store: NDJSON on a pipe, a table on a terminal");
+  add_db(*query_command, query.db_path);
+  query_command->allow_extras();
+  query_command->footer(
+      "Filters as GET /api/v1/events takes them, NAME=VALUE or --NAME VALUE:\n"
+      "  blockwatchd query action=block direction=inbound remote_port=443,8000-8100 since=1h");
+
+  CLI::App* token_command = app.add_subcommand("token", "Access tokens for changes");
+  token_command->require_subcommand(1);
+  token_command->add_option("--token-file", token.token_path, "The file that keeps them, hashed")
+      ->type_name("PATH");
+  add_db(*token_command, token.db_path);
+  CLI::App* create = token_command->add_subcommand("create", "Make one and show it once");
+  create->fallthrough();
+  create->add_option("--name", token.name, "What it is for")->required();
+  create->add_option("--scope", token.scopes, "read, import, audit or admin (repeat)")
+      ->required()
+      ->delimiter(',');
+  token_command->add_subcommand("list", "Names, ids and scopes")->fallthrough();
+  CLI::App* revoke = token_command->add_subcommand("revoke", "Delete one");
+  revoke->fallthrough();
+  revoke->add_option("NAME", token.name, "Its name or the start of its id")->required();
+
+  CLI::App* routes_command =
+      app.add_subcommand("routes", "List every route: method, path, operation id");
+
+  try {
+    // CLI11 takes the words from the back.
+    app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
+    if (import_command->parsed()) return CommandConfig{import_config};
+    if (query_command->parsed()) {
+      query.filters = parse_filters(query_command->remaining());
+      return CommandConfig{query};
+    }
+    if (token_command->parsed()) {
+      token.verb = create->parsed()   ? TokenConfig::Verb::kCreate
+                   : revoke->parsed() ? TokenConfig::Verb::kRevoke
+                                      : TokenConfig::Verb::kList;
+      return CommandConfig{token};
+    }
+    if (routes_command->parsed()) return CommandConfig{RoutesConfig{}};
+    return CommandConfig{serve};
+  } catch (const CLI::ParseError& e) {
+    const int code = app.exit(e, std::cout, std::cerr);
+    return code == 0 ? kExitSuccess : kExitUsage;
+  }
+}
+
+}  // namespace blockwatch

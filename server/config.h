@@ -1,0 +1,76 @@
+#pragma once
+// The command line and the configuration file, as plain values with every default named.
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "server/http.h"
+#include "storage/event_writer.h"
+#include "storage/words.h"
+
+namespace blockwatch {
+
+inline constexpr int kExitSuccess = 0;
+inline constexpr int kExitFailure = 1;
+inline constexpr int kExitUsage = 2;
+inline constexpr int kExitDamaged = 3;  // finished, but some input was damaged
+
+struct ServeConfig {
+  std::string listen_host = "127.0.0.1";
+  int listen_port = 8470;  // 0: a free one
+  std::string db_path;     // empty: the data folder's
+  std::vector<std::string> sources{"auto"};
+  ActionSet record = kBlocksAndDrops;
+  RetentionOptions retention;
+  std::string token_path;  // empty: beside the database
+  std::vector<std::string> extra_hosts;
+  bool require_token = false;
+};
+
+struct ImportConfig {
+  std::vector<std::string> files;  // "-" is standard input
+  std::string db_path;
+  ActionSet record = kBlocksAndDrops;
+  unsigned threads = 2;
+  bool json = false;  // the report as JSON lines instead of a table
+};
+
+struct QueryConfig {
+  std::string db_path;
+  http::Parameters filters;  // as GET /api/v1/events takes them
+};
+
+struct TokenConfig {
+  enum class Verb : std::uint8_t { kCreate, kList, kRevoke };
+  Verb verb = Verb::kList;
+  std::string token_path;
+  std::string db_path;
+  std::string name;
+  std::vector<std::string> scopes;
+};
+
+// Prints "METHOD PATTERN OPERATION_ID" of every route, for the contract test.
+struct RoutesConfig {};
+
+using CommandConfig =
+    std::variant<ServeConfig, ImportConfig, QueryConfig, TokenConfig, RoutesConfig>;
+
+// What to do, or the exit code after help was printed (0) or a fault was named on stderr (2).
+// Arguments are UTF-8.
+std::variant<CommandConfig, int> parse_command_line(const std::vector<std::string>& arguments);
+
+// Where the store lives unless told otherwise: $STATE_DIRECTORY (systemd), then the user's data
+// folder (XDG_DATA_HOME or ~/.local/share; LOCALAPPDATA), each with "blockwatch" below it. Created
+// for this user only when it is missing.
+Result<std::string> data_folder();
+
+// `db_path`, or the default in the data folder when it is empty.
+Result<std::string> resolve_db_path(const std::string& db_path);
+
+// `token_path`, or "tokens.json" beside the database.
+std::string resolve_token_path(const std::string& token_path, const std::string& db_path);
+
+}  // namespace blockwatch

@@ -1,0 +1,215 @@
+#include "server/daemon.h"
+
+#include <spdlog/spdlog.h>
+
+#include <filesystem>
+#include <map>
+#include <thread>
+#include <utility>
+
+#include "monitor/monitor.h"
+#include "monitor/sources.h"
+#include "server/access.h"
+#include "server/api_context.h"
+#include "server/api_routes.h"
+#include "server/embedded.h"
+#include "server/health_board.h"
+#include "server/http_server.h"
+#include "server/import_queue.h"
+#include "server/rate_meter.h"
+#include "storage/event_store.h"
+
+namespace blockwatch {
+namespace {
+
+// A commit that has been failing for longer turns the readiness red.
+constexpr std::int64_t kStalledMs = 5'000;
+
+std::filesystem::path to_path(const std::string& utf8) {
+  return {std::u8string(utf8.begin(), utf8.end())};
+}
+
+std::string folder_of(const std::string& path) {
+  const auto folder = std::filesystem::absolute(to_path(path)).parent_path().u8string();
+  return {folder.begin(), folder.end()};
+}
+
+}  // namespace
+
+// Members are declared in the order in which they start: destruction is the way back.
+class Daemon::Impl {
+ public:
+  Impl(ServeConfig config, const std::string& db_path, std::unique_ptr<Store> store,
+       std::unique_ptr<TokenStore> tokens)
+      : config_(std::move(config)),
+        tokens_(std::move(tokens)),
+        writer_(std::move(store), commits_, config_.retention),
+        readers_(db_path),
+        imports_(writer_, folder_of(db_path), config_.record),
+        context_{.readers = readers_,
+                 .commits = commits_,
+                 .imports = imports_,
+                 .status = [this] { return service_status(); },
+                 .sources = [this] { return source_status(); },
+                 .health = [this] { return health(); },
+                 .files = embedded_files()},
+        router_(make_routes(context_)),
+        access_({.extra_hosts = config_.extra_hosts, .require_token = config_.require_token},
+                *tokens_),
+        http_(router_, access_, {.host = config_.listen_host, .port = config_.listen_port}),
+        monitor_([this](const std::string& source) { return position_of(source); },
+                 [this](EventBatch&& batch) { return take(std::move(batch)); },
+                 [](const std::string& source, const std::string& message) {
+                   spdlog::error("source {}: {}", source, message);
+                 }) {}
+
+  Result<void> start() {
+    // What is stored already can be asked for from the first moment.
+    auto reader = readers_.borrow();
+    if (!reader) return tl::unexpected(reader.error());
+    const auto status = (*reader)->status();
+    if (!status) return tl::unexpected(status.error());
+    commits_.publish(status->newest_seq);
+
+    const auto port = http_.bind();
+    if (!port) return tl::unexpected(port.error());
+    const bool is_v6 = config_.listen_host.find(':') != std::string::npos;
+    url_ = "http://" + (is_v6 ? "[" + config_.listen_host + "]" : config_.listen_host) + ":" +
+           std::to_string(*port);
+    http_thread_ = std::jthread([this] { http_.run(); });
+    for (const std::string& spec : config_.sources) {
+      if (spec == "auto") {
+        spdlog::info("no live source on this system; give --source to name one");
+        continue;
+      }
+      auto source = make_source(spec, config_.record);
+      if (!source) return tl::unexpected(source.error());
+      if (*source) monitor_.add(std::move(*source));
+    }
+    return {};
+  }
+
+  const std::string& url() const { return url_; }
+
+  bool stop() {
+    stop_.request_stop();
+    commits_.close();
+    http_.stop();
+    monitor_.stop();
+    imports_.stop();
+    const bool drained = writer_.stop();
+    if (http_thread_.joinable()) http_thread_.join();
+    return drained;
+  }
+
+ private:
+  // Runs on the source's thread.
+  bool take(EventBatch&& batch) {
+    const std::string source = batch.source;
+    return writer_.push(
+        std::move(batch),
+        [this, source](const AppendResult& result) {
+          stored_.add(result.stored);
+          rate_of(source).add(result.stored);
+        },
+        stop_.get_token());
+  }
+
+  Result<std::string> position_of(const std::string& source) {
+    auto reader = readers_.borrow();
+    if (!reader) return tl::unexpected(reader.error());
+    return (*reader)->position(source);
+  }
+
+  RateMeter& rate_of(const std::string& source) {
+    std::lock_guard lock(rates_mutex_);
+    return rates_[source];  // a map's values stay in place
+  }
+
+  ServiceStatus service_status() {
+    const HttpCounters http = http_.counters();
+    return {.version = BLOCKWATCH_VERSION,
+            .start_time = start_time_,
+            .writer = writer_.counters(),
+            .stored_per_s = stored_.per_second(),
+            .record = config_.record,
+            .connections = http.connections,
+            .streams = http.streams,
+            .requests = http.requests};
+  }
+
+  std::vector<SourceStatus> source_status() {
+    std::vector<SourceStatus> all;
+    for (auto& [name, report] : monitor_.status()) {
+      all.push_back({.name = name,
+                     .state = std::string(to_word(report.state)),
+                     .lag_ms = report.lag_ms,
+                     .rate_per_s = rate_of(name).per_second(),
+                     .last_error = report.last_error});
+    }
+    return all;
+  }
+
+  std::vector<HealthCheck> health() {
+    std::vector<HealthCheck> checks;
+    auto reader = readers_.borrow();
+    const bool readable = reader && (*reader)->status();
+    checks.push_back(board_.check("store", readable, readable ? "" : "the store cannot be read"));
+
+    const WriterCounters writer = writer_.counters();
+    const bool writes = writer.stalled_ms < kStalledMs;
+    checks.push_back(board_.check(
+        "writer", writes,
+        writes ? "" : "nothing could be stored for " + std::to_string(writer.stalled_ms) + " ms"));
+
+    std::string failed;
+    for (const auto& source : monitor_.status()) {
+      if (source.report.state == SourceState::kFailed) {
+        failed += (failed.empty() ? "" : ", ") + source.name;
+      }
+    }
+    checks.push_back(
+        board_.check("sources", failed.empty(), failed.empty() ? "" : "failed: " + failed));
+    return checks;
+  }
+
+  const ServeConfig config_;
+  const Timestamp start_time_ = now();
+  const std::unique_ptr<TokenStore> tokens_;
+  std::stop_source stop_;
+  CommitSignal commits_;
+  RateMeter stored_;
+  std::mutex rates_mutex_;
+  std::map<std::string, RateMeter> rates_;  // guarded by rates_mutex_; its values guard themselves
+  HealthBoard board_;
+  EventWriter writer_;
+  ReaderPool readers_;
+  ImportQueue imports_;
+  ApiContext context_;
+  const Router router_;
+  const Access access_;
+  HttpServer http_;
+  Monitor monitor_;
+  std::string url_;
+  std::jthread http_thread_;
+};
+
+Daemon::Daemon(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Daemon::~Daemon() { stop(); }
+const std::string& Daemon::url() const { return impl_->url(); }
+bool Daemon::stop() { return impl_->stop(); }
+
+Result<std::unique_ptr<Daemon>> Daemon::start(const ServeConfig& config) {
+  auto db_path = resolve_db_path(config.db_path);
+  if (!db_path) return tl::unexpected(db_path.error());
+  auto tokens = TokenStore::open(to_path(resolve_token_path(config.token_path, *db_path)));
+  if (!tokens) return tl::unexpected(tokens.error());
+  auto store = Store::open({.path = *db_path});
+  if (!store) return tl::unexpected(store.error());
+  auto impl = std::make_unique<Impl>(config, *db_path, std::move(*store), std::move(*tokens));
+  auto daemon = std::unique_ptr<Daemon>(new Daemon(std::move(impl)));
+  if (auto started = daemon->impl_->start(); !started) return tl::unexpected(started.error());
+  return daemon;
+}
+
+}  // namespace blockwatch

@@ -1,0 +1,234 @@
+#include "server/import_queue.h"
+
+#include <algorithm>
+#include <condition_variable>
+#include <exception>
+#include <filesystem>
+#include <fstream>
+#include <list>
+#include <mutex>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+#include "monitor/event_file.h"
+#include "server/importer.h"
+
+namespace blockwatch {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kSpoolPrefix = "import-";
+constexpr std::string_view kSpoolSuffix = ".spool";
+
+fs::path to_path(const std::string& utf8) { return {std::u8string(utf8.begin(), utf8.end())}; }
+
+bool is_finished(ImportState state) {
+  return state == ImportState::kDone || state == ImportState::kFailed;
+}
+
+// Copies the body; the file is removed again on an error.
+Result<void> spool(const http::BodyReader& body, const fs::path& path) {
+  std::error_code ignored;
+  {
+    std::ofstream out(path, std::ios::binary | std::ios::trunc);
+    fs::permissions(path, fs::perms::owner_read | fs::perms::owner_write, ignored);
+    std::string buffer(std::size_t{256} << 10, '\0');
+    Result<void> done;
+    bool any = false;
+    while (done) {
+      const auto n = body(buffer.data(), buffer.size());
+      if (!n) {
+        done = tl::unexpected(n.error());
+      } else if (*n == 0) {
+        break;
+      } else if (!out.write(buffer.data(), static_cast<std::streamsize>(*n))) {
+        done = make_error(ErrorCode::kUnavailable, "no room to keep the upload");
+      }
+      any = true;
+    }
+    if (done && !any) {
+      done = make_error(ErrorCode::kInvalidArgument,
+                        "the body is empty: expected an EVTX, XML or JSON event file");
+    }
+    out.close();
+    if (done && !out) done = make_error(ErrorCode::kUnavailable, "no room to keep the upload");
+    if (done) return {};
+    fs::remove(path, ignored);
+    return done;
+  }
+}
+
+}  // namespace
+
+class ImportQueue::Impl {
+ public:
+  Impl(EventWriter& writer, std::string folder, ActionSet record)
+      : writer_(writer), folder_(to_path(folder)), record_(record) {
+    remove_left_overs();
+    thread_ = std::jthread([this](std::stop_token stop) { run(stop); });
+  }
+
+  Result<std::string> start(const ImportUpload& upload) {
+    std::string id;
+    {
+      std::lock_guard lock(mutex_);
+      if (waiting() >= kMaxWaiting) {
+        return make_error(ErrorCode::kUnavailable, "too many imports are waiting");
+      }
+      id = std::to_string(++last_id_);
+      jobs_.push_back({.job = {.id = id, .created = now(), .sent_bytes = upload.sent_bytes}});
+    }
+    const fs::path path = folder_ / (std::string(kSpoolPrefix) + id + std::string(kSpoolSuffix));
+    Result<void> ready = spool(upload.body, path);
+    Result<EventFile> file = make_error(ErrorCode::kInternal, {});
+    if (ready) {
+      const auto text = path.u8string();
+      file = EventFile::open({text.begin(), text.end()}, upload.name);
+      if (!file) ready = tl::unexpected(without_path(file.error()));
+    }
+    std::lock_guard lock(mutex_);
+    const auto entry =
+        std::find_if(jobs_.begin(), jobs_.end(), [&](const Entry& e) { return e.job.id == id; });
+    if (!ready) {
+      jobs_.erase(entry);
+      std::error_code ignored;
+      fs::remove(path, ignored);
+      return tl::unexpected(ready.error());
+    }
+    entry->file = std::make_unique<EventFile>(std::move(*file));
+    entry->path = path;
+    changed_.notify_all();
+    return id;
+  }
+
+  std::optional<ImportJob> find(std::string_view id) const {
+    std::lock_guard lock(mutex_);
+    for (const Entry& e : jobs_) {
+      if (e.job.id == id && e.file_known()) return e.job;
+    }
+    return std::nullopt;
+  }
+
+  void stop() {
+    thread_.request_stop();
+    if (thread_.joinable()) thread_.join();
+    std::lock_guard lock(mutex_);
+    for (Entry& e : jobs_) {
+      if (!e.path.empty()) remove_spool(e);
+    }
+  }
+
+ private:
+  struct Entry {
+    ImportJob job;
+    std::unique_ptr<EventFile> file;  // until it is read
+    fs::path path;                    // of the spool file; empty: being received, or ended
+    bool file_known() const { return file != nullptr || job.state != ImportState::kQueued; }
+  };
+
+  // Reader errors name the spool file; the client must not see where it is.
+  static Error without_path(const Error& error) {
+    const std::size_t name_end = error.message.find(std::string(kSpoolSuffix) + ": ");
+    if (name_end == std::string::npos) return error;
+    return {error.code, error.message.substr(name_end + kSpoolSuffix.size() + 2)};
+  }
+
+  std::size_t waiting() const {
+    return static_cast<std::size_t>(std::count_if(jobs_.begin(), jobs_.end(), [](const Entry& e) {
+      return e.job.state == ImportState::kQueued;
+    }));
+  }
+
+  void remove_spool(Entry& entry) const {
+    entry.file.reset();
+    std::error_code ignored;
+    fs::remove(entry.path, ignored);
+    entry.path.clear();
+  }
+
+  void remove_left_overs() const {
+    std::error_code error;
+    for (fs::directory_iterator it(folder_, error), end; !error && it != end; it.increment(error)) {
+      const std::string name = it->path().filename().string();
+      std::error_code ignored;
+      if (name.starts_with(kSpoolPrefix) && name.ends_with(kSpoolSuffix)) {
+        fs::remove(it->path(), ignored);
+      }
+    }
+  }
+
+  void run(const std::stop_token& stop) {
+    std::unique_lock lock(mutex_);
+    while (!stop.stop_requested()) {
+      Entry* next = nullptr;
+      changed_.wait(lock, stop, [&] {
+        const auto it = std::find_if(jobs_.begin(), jobs_.end(), [](const Entry& e) {
+          return e.job.state == ImportState::kQueued && e.file;
+        });
+        next = it == jobs_.end() ? nullptr : &*it;
+        return next != nullptr;
+      });
+      if (next == nullptr || stop.stop_requested()) return;
+      next->job.state = ImportState::kRunning;
+      // A list: the entry stays in place while others come and go.
+      lock.unlock();
+      import(*next, stop);
+      lock.lock();
+      forget_oldest();
+    }
+  }
+
+  void import(Entry& entry, const std::stop_token& stop) {
+    const auto publish = [&](const ImportReport& report) {
+      std::lock_guard lock(mutex_);
+      entry.job.report = report;
+    };
+    ImportReport report;
+    ImportOptions options{.record = record_, .progress = publish, .stop = stop};
+    Result<void> done;
+    try {
+      done = import_events(*entry.file, writer_, options, report);
+    } catch (const std::exception&) {
+      done = make_error(ErrorCode::kInternal, "the import failed");
+    }
+    std::lock_guard lock(mutex_);
+    entry.job.report = std::move(report);
+    entry.job.state = done ? ImportState::kDone : ImportState::kFailed;
+    if (!done) entry.job.error = without_path(done.error()).message;
+    entry.job.finished = now();
+    remove_spool(entry);
+  }
+
+  void forget_oldest() {
+    auto kept = std::count_if(jobs_.begin(), jobs_.end(),
+                              [](const Entry& e) { return is_finished(e.job.state); });
+    for (auto it = jobs_.begin(); kept > static_cast<std::ptrdiff_t>(kMaxKept);) {
+      if (is_finished(it->job.state)) {
+        it = jobs_.erase(it);
+        --kept;
+      } else {
+        ++it;
+      }
+    }
+  }
+
+  EventWriter& writer_;
+  const fs::path folder_;
+  const ActionSet record_;
+  mutable std::mutex mutex_;
+  std::condition_variable_any changed_;
+  std::uint64_t last_id_ = 0;  // guarded by mutex_
+  std::list<Entry> jobs_;      // guarded by mutex_; oldest first
+  std::jthread thread_;
+};
+
+ImportQueue::ImportQueue(EventWriter& writer, std::string folder, ActionSet record)
+    : impl_(std::make_unique<Impl>(writer, std::move(folder), record)) {}
+ImportQueue::~ImportQueue() { stop(); }
+Result<std::string> ImportQueue::start(const ImportUpload& upload) { return impl_->start(upload); }
+std::optional<ImportJob> ImportQueue::find(std::string_view id) const { return impl_->find(id); }
+void ImportQueue::stop() { impl_->stop(); }
+
+}  // namespace blockwatch

@@ -1,0 +1,32 @@
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include "server/commands/commands.h"
+
+namespace blockwatch {
+namespace {
+
+struct Runner {
+  int operator()(const ServeConfig& config) const { return run_serve(config); }
+  int operator()(const ImportConfig& config) const { return run_import(config); }
+  int operator()(const QueryConfig& config) const { return run_query(config); }
+  int operator()(const TokenConfig& config) const { return run_token(config); }
+  int operator()(const RoutesConfig&) const { return run_routes(); }
+  int operator()(int exit_code) const { return exit_code; }
+  int operator()(const CommandConfig& command) const { return std::visit(*this, command); }
+};
+
+}  // namespace
+
+int report_error(const Error& error) {
+  std::cerr << "blockwatchd: " << error.message << '\n';
+  return error.code == ErrorCode::kInvalidArgument ? kExitUsage : kExitFailure;
+}
+
+}  // namespace blockwatch
+
+int main(int argc, char** argv) {
+  const std::vector<std::string> arguments(argv + 1, argv + argc);
+  return std::visit(blockwatch::Runner{}, blockwatch::parse_command_line(arguments));
+}

@@ -1,0 +1,10 @@
+#include <unistd.h>
+
+#include "server/terminal.h"
+
+namespace blockwatch {
+
+bool stdout_is_terminal() { return ::isatty(STDOUT_FILENO) != 0; }
+bool stderr_is_terminal() { return ::isatty(STDERR_FILENO) != 0; }
+
+}  // namespace blockwatch
