@@ -74,7 +74,7 @@ int run_query(const QueryConfig& config) {
   if (!reader) return report_error(reader.error());
   (*reader)->set_deadline_ms(0);  // the user waits as long as they like
 
-  const bool as_table = !asked.format && stdout_is_terminal();
+  const bool as_table = asked.format == Format::kJson && stdout_is_terminal();
   std::uint64_t left = asked.limit ? *asked.limit
                        : as_table  ? kTerminalLimit
                                    : std::numeric_limits<std::uint64_t>::max();
