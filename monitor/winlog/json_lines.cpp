@@ -1,0 +1,59 @@
+#include "monitor/winlog/json_lines_shapes.h"
+#include "monitor/winlog/json_lines_split.h"
+#include "monitor/winlog/json_lines_tree.h"
+#include "monitor/winlog/text_reader.h"
+#include "monitor/winlog/text_record.h"
+#include "monitor/winlog/text_start.h"
+
+namespace blockwatch::winlog {
+
+namespace {
+
+constexpr const char* kMessageOnly =
+    "the event carries only its localised message, which cannot be read reliably; have the "
+    "collector "
+    "write the event's data fields or its XML";
+
+Result<void> read_records(TextWindow& window, RecordSink& sink, FileReport& report) {
+  JsonSplitter splitter(window, report);
+  JsonTree tree;
+  JsonRecordReader reader;
+  TextRecord record;
+  for (;;) {
+    const auto next = splitter.next();
+    if (!next) return tl::unexpected(next.error());
+    if (!*next) return {};
+    const std::uint64_t offset = (*next)->offset;
+    if (const auto wrong = tree.parse((*next)->text)) {
+      report.note(offset, *wrong);
+      continue;
+    }
+    record.clear();
+    const auto shape = reader.read(tree, record);
+    if (!shape) {
+      report.note(offset, shape.error().message);
+    } else if (*shape == JsonShape::kMessageOnly) {
+      // A file of such records is refused as a whole; one among others is damage.
+      if (report.wanted == 0) return make_error(ErrorCode::kUnsupported, kMessageOnly);
+      report.note(offset, kMessageOnly);
+    } else if (!sink.take(record, offset)) {
+      return {};
+    }
+  }
+}
+
+}  // namespace
+
+Result<void> read_json(const ReadFn& input, const ReadOptions& options, const EmitFn& emit,
+                       FileReport& report) {
+  TextWindow window(input, report);
+  RecordSink sink(options, emit, report);
+  const auto empty = check_start(window, EventFormat::kJson);
+  if (!empty) return tl::unexpected(empty.error());
+  Result<void> result;
+  if (!*empty) result = read_records(window, sink, report);
+  sink.flush();
+  return result;
+}
+
+}  // namespace blockwatch::winlog
