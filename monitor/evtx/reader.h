@@ -25,8 +25,9 @@ struct LogPosition {
 };
 
 // Reads every chunk that the file holds, whatever the header counts, and emits the wanted records
-// in file order, whatever the number of threads. Damage is noted with its offset and skipped. Fails when the input is not EVTX (kInvalidArgument) or cannot be
-// read at all (kIo). With options.after_record_id, chunks that end before it are not read.
+// in file order, whatever the number of threads. Damage is noted with its offset and skipped. Fails
+// when the input is not EVTX (kInvalidArgument) or cannot be read at all (kIo). With
+// options.after_record_id, chunks that end before it are not read.
 Result<LogPosition> read(const ByteSource& bytes, const ReadOptions& options, const EmitFn& emit,
                          FileReport& report);
 

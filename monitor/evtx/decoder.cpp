@@ -1,0 +1,285 @@
+#include "monitor/evtx/decoder.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "monitor/winlog/host_knowledge.h"
+
+namespace blockwatch::evtx {
+
+namespace {
+
+constexpr std::uint32_t kFragmentHeader = 0x0001010f;  // token, version 1.1, no flags
+constexpr std::uint8_t kTemplateToken = 0x0c;
+constexpr std::uint32_t kFragmentHeaderSize = 4;
+constexpr std::uint32_t kTrailerSize = 4;  // the copy of the record's size
+
+template <class Int>
+Int fitting(std::optional<std::uint64_t> n) {
+  return n && *n <= std::numeric_limits<Int>::max() ? static_cast<Int>(*n) : Int{0};
+}
+
+// Finds a template instance where one of our fragments begins; false: it is something else.
+bool find_instance(Bytes chunk, std::uint32_t at, std::uint32_t end, TemplateInstance& out) {
+  return end - at > kFragmentHeaderSize && chunk.u32(at) == kFragmentHeader &&
+         chunk.u8(at + kFragmentHeaderSize) == kTemplateToken &&
+         read_instance(chunk, at + kFragmentHeaderSize, end, out);
+}
+
+// One value of an instance, without the check of the whole table; false: there is none.
+bool find_value(Bytes chunk, std::uint32_t table, std::uint32_t end, std::uint32_t index,
+                Value& out) {
+  if (end - table < 4) return false;
+  const std::uint32_t count = chunk.u32(table);
+  const std::uint32_t descriptors = table + 4;
+  if (index >= count || (end - descriptors) / 4 < count) return false;
+  std::uint32_t at = descriptors + 4 * count;
+  for (std::uint32_t i = 0; i < index; ++i) at += chunk.u16(descriptors + 4 * i);
+  const std::uint32_t descriptor = descriptors + 4 * index;
+  const std::uint32_t size = chunk.u16(descriptor);
+  if (at > end || size > end - at) return false;
+  out = {chunk.u8(descriptor + 2), chunk.at(at), size};
+  return true;
+}
+
+Value value_of(Bytes chunk, const Origin& origin, const ValueTable& table) {
+  if (origin.kind == Origin::Kind::kLiteral) return origin.literal;
+  if (origin.kind == Origin::Kind::kAbsent || origin.index >= table.count) return {};
+  return value_at(chunk, table, origin.index);
+}
+
+}  // namespace
+
+ChunkDecoder::ChunkDecoder(const DecodeOptions& options)
+    : options_(options),
+      general_([](const void* self,
+                  std::uint32_t id) { return static_cast<const ChunkDecoder*>(self)->wants(id); },
+               this) {}
+
+bool ChunkDecoder::wants(std::uint32_t event_id) const {
+  return options_.record.has_event_id(event_id) || winlog::HostKnowledge::is_evidence(event_id);
+}
+
+void ChunkDecoder::begin_piece(DecodedPiece& out) {
+  texts_.forget();
+  if (out_ != nullptr) expected_events_ = out_->list.events.size();
+  out_ = &out;
+  out.list.events.reserve(expected_events_ + expected_events_ / 8);
+  source_ = {};
+}
+
+void ChunkDecoder::decode(Bytes chunk, std::uint64_t file_offset) {
+  FileReport& report = out_->report;
+  report.bytes += chunk.size();
+  const ChunkKind kind = kind_of_chunk(chunk);
+  if (kind == ChunkKind::kNeverUsed) {
+    out_->never_used.push_back(file_offset);
+    return;
+  }
+  note_gap();
+  if (kind == ChunkKind::kForeign) {
+    report.note(file_offset, "chunk: the signature \"ElfChnk\" expected, found other bytes");
+    return;
+  }
+  const ChunkHeader header = read_chunk_header(chunk);
+  bool walkable = true;
+  std::string fault = check_chunk(chunk, header, walkable);
+  const bool trusted = fault.empty();
+  if (!trusted) report.note(file_offset, std::move(fault));
+  if (!walkable) return;
+  chunk_ = {chunk, kTokensPerChunk};
+  plans_.begin_chunk();
+  walk_records(file_offset, header.free_offset, trusted);
+}
+
+void ChunkDecoder::note_gap() {
+  for (const std::uint64_t offset : out_->never_used) out_->report.note(offset, kGapNote);
+  out_->never_used.clear();
+  out_->any_used = true;
+}
+
+void ChunkDecoder::walk_records(std::uint64_t file_offset, std::uint32_t free_offset,
+                                bool trusted) {
+  const Bytes bytes = chunk_.bytes.first(free_offset);
+  FileReport& report = out_->report;
+  std::uint32_t at = kChunkHeaderSize;
+  Record record;
+  while (free_offset - at >= kMinRecordSize &&
+         read_record_header(bytes, at, free_offset, record.header)) {
+    const std::uint32_t size = record.header.size;
+    ++report.records;
+    if (trusted && record.header.id > out_->newest_record_id) {
+      out_->newest_record_id = record.header.id;
+    }
+    if (bytes.u32(at + size - kTrailerSize) != size) {
+      report.note(file_offset + at, "record: its size and the copy behind it differ");
+    } else if (record.header.id > options_.after_record_id) {
+      record.at = at;
+      record.end = at + size - kTrailerSize;
+      if (const char* fault = read_record(record))
+        report.note(file_offset + at, std::string("record: ") + fault);
+    }
+    at += size;
+  }
+  if (at == free_offset) return;
+  // Where the next record would begin is not known, and old records may stand behind it.
+  report.note(file_offset + at, "record: a record expected, found none; the chunk's remaining " +
+                                    std::to_string(free_offset - at) + " bytes are skipped");
+}
+
+const char* ChunkDecoder::read_record(const Record& record) {
+  const Bytes bytes = chunk_.bytes;
+  const std::uint32_t begin = record.at + kRecordHeaderSize;
+  TemplateInstance instance;
+  if (options_.path == DecodePath::kGeneral || !find_instance(bytes, begin, record.end, instance))
+    return read_generally(record);
+  Plan* plan = plans_.find(chunk_, instance.definition, PlanCache::Root::kRecord,
+                           Plan::Depth::kEventId, texts_, out_->list.text);
+  if (plan == nullptr || !plan->usable) return read_generally(record);
+  const Origin& id = plan->origin(Slot::kEventId);
+  Value value = id.literal;
+  if (id.kind == Origin::Kind::kValue &&
+      !find_value(bytes, instance.values, record.end, id.index, value))
+    return "its values do not fit";
+  std::uint32_t event_id = 0;
+  if (value.is(ValueType::kUInt16) && value.size == 2) {
+    event_id = load_u16(value.bytes);
+  } else {
+    event_id = fitting<std::uint16_t>(to_number(value));
+  }
+  if (options_.record.has_event_id(event_id)) return read_by_plan(record, instance, *plan);
+  if (winlog::HostKnowledge::is_evidence(event_id))
+    take_evidence(*plan, instance, record, event_id);
+  return nullptr;
+}
+
+std::string_view ChunkDecoder::text(const Origin& origin, const ValueTable& table) {
+  return texts_.text(value_of(chunk_.bytes, origin, table), out_->list.text);
+}
+
+// One version for each template of a chunk is enough, and keeps the many logon records cheap.
+void ChunkDecoder::take_evidence(Plan& plan, const TemplateInstance& instance, const Record& record,
+                                 std::uint32_t event_id) {
+  if (plan.evidence_id == event_id) return;
+  const Plan* all = plans_.find(chunk_, instance.definition, PlanCache::Root::kRecord,
+                                Plan::Depth::kAll, texts_, out_->list.text);
+  ValueTable table;
+  if (all == nullptr || !all->usable ||
+      !read_values(chunk_.bytes, instance.values, record.end, table))
+    return;
+  if (!winlog::is_wanted_provider(text(all->origin(Slot::kProvider), table))) return;
+  const Origin& host = all->origin(Slot::kHost);
+  if (host.kind == Origin::Kind::kLiteral) plan.evidence_id = event_id;
+  const Value version = value_of(chunk_.bytes, all->origin(Slot::kVersion), table);
+  add_evidence(text(host, table), event_id, fitting<std::uint8_t>(to_number(version)));
+}
+
+void ChunkDecoder::add_evidence(std::string_view host, std::uint32_t event_id,
+                                std::uint8_t version) {
+  for (auto last = out_->evidence.rbegin(); last != out_->evidence.rend(); ++last) {
+    if (last->event_id != event_id || last->host != host) continue;
+    if (last->version == version) return;
+    break;
+  }
+  out_->evidence.push_back({out_->list.events.size(), host, event_id, version});
+}
+
+const char* ChunkDecoder::read_by_plan(const Record& record, const TemplateInstance& instance,
+                                       const Plan& first) {
+  const Plan* plan = plans_.find(chunk_, first.definition, PlanCache::Root::kRecord,
+                                 Plan::Depth::kAll, texts_, out_->list.text);
+  if (plan == nullptr || !plan->usable) return read_generally(record);
+  const Bytes bytes = chunk_.bytes;
+  ValueTable table;
+  if (!read_values(bytes, instance.values, record.end, table)) return "its values do not fit";
+
+  const Plan* data_plan = plan;
+  ValueTable data_table = table;
+  const Value data = value_of(bytes, plan->data, table);
+  if (data.is(ValueType::kBinXml)) {
+    const auto at = static_cast<std::uint32_t>(data.bytes - bytes.at(0));
+    TemplateInstance inner;
+    if (!plan->names.empty() || !find_instance(bytes, at, at + data.size, inner))
+      return read_generally(record);
+    data_plan = plans_.find(chunk_, inner.definition, PlanCache::Root::kEventContent,
+                            Plan::Depth::kAll, texts_, out_->list.text);
+    if (data_plan == nullptr || !data_plan->usable || data_plan->data.kind != Origin::Kind::kAbsent)
+      return read_generally(record);
+    if (!read_values(bytes, inner.values, at + data.size, data_table))
+      return "a template's values do not fit";
+  }
+
+  winlog::SystemFields system;
+  system.provider = text(plan->origin(Slot::kProvider), table);
+  if (!winlog::is_wanted_provider(system.provider)) return nullptr;
+  system.event_id =
+      fitting<std::uint16_t>(to_number(value_of(bytes, plan->origin(Slot::kEventId), table)));
+  system.version =
+      fitting<std::uint8_t>(to_number(value_of(bytes, plan->origin(Slot::kVersion), table)));
+  const Value time = value_of(bytes, plan->origin(Slot::kTime), table);
+  const auto filetime = to_filetime(time);
+  // A time that was written as text is rare enough for the reader that knows how to parse it.
+  if (!filetime && !time.is(ValueType::kNull)) return read_generally(record);
+  system.time = from_filetime(filetime.value_or(record.header.filetime));
+  system.record_id =
+      to_number(value_of(bytes, plan->origin(Slot::kRecordId), table)).value_or(record.header.id);
+  system.host = text(plan->origin(Slot::kHost), table);
+  system.channel = text(plan->origin(Slot::kChannel), table);
+
+  const std::size_t fields = data_plan->names.size();
+  const std::span<RawField> raw = out_->list.text.array<RawField>(fields);
+  for (std::size_t i = 0; i < fields; ++i) {
+    const Value value = value_of(bytes, data_plan->values[i], data_table);
+    if (value.is(ValueType::kBinXml)) return read_generally(record);
+    raw[i] = {data_plan->names[i], texts_.text(value, out_->list.text)};
+  }
+  return add_event(system, raw, data_plan->roles);
+}
+
+const char* ChunkDecoder::read_generally(const Record& record) {
+  const auto outcome = general_.read(chunk_, record.at + kRecordHeaderSize, record.end);
+  if (outcome == RecordReader::Outcome::kBroken) return general_.fault_text();
+  if (outcome == RecordReader::Outcome::kSkipped) return nullptr;
+  if (!winlog::is_wanted_provider(general_.text(Slot::kProvider))) return nullptr;
+  TextArena& arena = out_->list.text;
+  const auto version = fitting<std::uint8_t>(general_.number(Slot::kVersion));
+  if (winlog::HostKnowledge::is_evidence(general_.event_id())) {
+    add_evidence(arena.copy(general_.text(Slot::kHost)), general_.event_id(), version);
+    return nullptr;
+  }
+  winlog::SystemFields system;
+  system.provider = winlog::kProvider;
+  system.event_id = static_cast<std::uint16_t>(general_.event_id());
+  system.version = version;
+  const auto filetime = general_.filetime(Slot::kTime);
+  if (!filetime && !general_.text(Slot::kTime).empty()) return "its time cannot be read";
+  system.time = from_filetime(filetime.value_or(record.header.filetime));
+  system.record_id = general_.number(Slot::kRecordId).value_or(record.header.id);
+  system.host = arena.copy(general_.text(Slot::kHost));
+  system.channel = arena.copy(general_.text(Slot::kChannel));
+
+  const auto fields = general_.fields();
+  const std::span<RawField> raw = arena.array<RawField>(fields.size());
+  roles_.clear();
+  for (std::size_t i = 0; i < fields.size(); ++i) {
+    raw[i] = {arena.copy(fields[i].name), arena.copy(fields[i].value)};
+    roles_.push_back(winlog::role_of(fields[i].name));
+  }
+  return add_event(system, raw, roles_);
+}
+
+const char* ChunkDecoder::add_event(const winlog::SystemFields& system,
+                                    std::span<const RawField> raw,
+                                    std::span<const winlog::FieldRole> roles) {
+  Result<Event> event = winlog::to_event(system, raw, roles, out_->list.text);
+  if (!event) {
+    problem_ = std::move(event.error().message);
+    return problem_.c_str();
+  }
+  if (source_.empty()) source_ = out_->list.text.copy(options_.source);
+  event->source = source_;
+  out_->list.events.push_back(*event);
+  return nullptr;
+}
+
+}  // namespace blockwatch::evtx

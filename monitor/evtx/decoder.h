@@ -1,0 +1,100 @@
+#pragma once
+// Chunks to events: walks the records, passes over what is not wanted, makes events of the rest.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "monitor/evtx/chunk.h"
+#include "monitor/evtx/plan.h"
+#include "monitor/evtx/record_reader.h"
+#include "monitor/evtx/text_cache.h"
+#include "monitor/file_report.h"
+#include "storage/event.h"
+#include "storage/words.h"
+
+namespace blockwatch::evtx {
+
+// A record whose version tells the Windows generation of its host, seen before the event at
+// `before`.
+struct Evidence {
+  std::size_t before = 0;
+  std::string_view host;  // in the events' arena
+  std::uint32_t event_id = 0;
+  std::uint8_t version = 0;
+};
+
+// What a run of neighbouring chunks held.
+struct DecodedPiece {
+  EventList list;  // sides as the record has them: HostKnowledge has not seen these yet
+  std::vector<Evidence> evidence;
+  FileReport report;                      // wanted is left to the consumer; total_bytes is not set
+  std::uint64_t newest_record_id = 0;     // of chunks that passed their checks
+  bool any_used = false;                  // a chunk that is, or was, in use
+  std::vector<std::uint64_t> never_used;  // offsets of chunks of zeros behind the last used one
+};
+
+// What is said of a chunk of zeros that stands before a used one.
+inline constexpr const char* kGapNote =
+    "chunk: a used chunk expected before another one, found only zeros";
+
+enum class DecodePath : std::uint8_t {
+  kPlans,    // plans where templates allow them
+  kGeneral,  // every record through RecordReader: slower, the reference for the plans
+};
+
+struct DecodeOptions {
+  std::string source;
+  ActionSet record = kBlocksAndDrops;
+  std::uint64_t after_record_id = 0;
+  DecodePath path = DecodePath::kPlans;
+};
+
+// One thread. The options outlive it.
+class ChunkDecoder {
+ public:
+  explicit ChunkDecoder(const DecodeOptions& options);
+
+  // Begins a piece. `out` and the bytes of its chunks stay in place until the last decode() of it.
+  void begin_piece(DecodedPiece& out);
+  // A used chunk that need not be read stands here.
+  void pass_over_known() { note_gap(); }
+  // Adds one whole chunk, which stands at `file_offset`.
+  void decode(Bytes chunk, std::uint64_t file_offset);
+
+ private:
+  struct Record {
+    std::uint32_t at = 0;   // in the chunk
+    std::uint32_t end = 0;  // of its fragment
+    RecordHeader header;
+  };
+
+  void note_gap();
+  void walk_records(std::uint64_t file_offset, std::uint32_t free_offset, bool trusted);
+  bool wants(std::uint32_t event_id) const;
+  // Each returns why the record cannot be read, null when there is nothing to complain of.
+  const char* read_record(const Record& record);
+  const char* read_by_plan(const Record& record, const TemplateInstance& instance,
+                           const Plan& first);
+  const char* read_generally(const Record& record);
+  void take_evidence(Plan& plan, const TemplateInstance& instance, const Record& record,
+                     std::uint32_t event_id);
+  void add_evidence(std::string_view host, std::uint32_t event_id, std::uint8_t version);
+
+  std::string_view text(const Origin& origin, const ValueTable& table);
+  const char* add_event(const winlog::SystemFields& system, std::span<const RawField> raw,
+                        std::span<const winlog::FieldRole> roles);
+
+  const DecodeOptions& options_;
+  DecodedPiece* out_ = nullptr;
+  std::string_view source_;
+  ChunkContext chunk_;
+  TextCache texts_;
+  PlanCache plans_;
+  RecordReader general_;
+  std::vector<winlog::FieldRole> roles_;
+  std::size_t expected_events_ = 0;  // of the previous piece: what to make room for
+  std::string problem_;
+};
+
+}  // namespace blockwatch::evtx

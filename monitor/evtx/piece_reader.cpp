@@ -1,0 +1,82 @@
+#include "monitor/evtx/piece_reader.h"
+
+#include <algorithm>
+#include <array>
+#include <string>
+
+namespace blockwatch::evtx {
+
+namespace {
+
+bool all_zero(const std::uint8_t* p, std::size_t n) {
+  return std::all_of(p, p + n, [](std::uint8_t byte) { return byte == 0; });
+}
+
+}  // namespace
+
+PieceReader::PieceReader(const ByteSource& bytes, const ChunkRange& range,
+                         const DecodeOptions& options)
+    : bytes_(bytes),
+      range_(range),
+      options_(options),
+      buffer_(std::make_unique_for_overwrite<std::uint8_t[]>(kPieceSize)),
+      decoder_(options) {}
+
+Piece PieceReader::read(std::uint64_t number) {
+  Piece piece;
+  const std::uint64_t begin = range_.begin + number * kPieceSize;
+  const std::uint64_t end = std::min(begin + kPieceSize, range_.end);
+  decoder_.begin_piece(piece.decoded);
+  if (options_.after_record_id == 0) {
+    read_span(begin, end, piece);
+    return piece;
+  }
+  for (std::uint64_t at = begin; at < end; at += kChunkSize) {
+    const std::uint64_t chunk_end = std::min<std::uint64_t>(at + kChunkSize, end);
+    if (already_known(at)) {
+      piece.decoded.report.bytes += chunk_end - at;
+      decoder_.pass_over_known();
+    } else if (!read_span(at, chunk_end, piece)) {
+      break;
+    }
+  }
+  return piece;
+}
+
+bool PieceReader::already_known(std::uint64_t offset) const {
+  std::array<std::uint8_t, kChunkHeaderSize> head;
+  const auto got = bytes_.read_at(offset, head.data(), head.size());
+  if (!got || *got < head.size()) return false;
+  const Bytes bytes(head.data(), kChunkHeaderSize);
+  if (!is_intact_chunk_header(bytes)) return false;
+  const std::uint64_t last = read_chunk_header(bytes).last_record_id;
+  return last <= options_.after_record_id;
+}
+
+bool PieceReader::read_span(std::uint64_t offset, std::uint64_t end, Piece& piece) {
+  const std::uint64_t wanted = end - offset;
+  const auto got = bytes_.read_at(offset, buffer_.get(), static_cast<std::size_t>(wanted));
+  if (!got) {
+    piece.error = got.error();
+    return false;
+  }
+  // Chunks stay where they are in the buffer until the piece is done: texts are found there again.
+  std::uint8_t* const base = buffer_.get();
+  std::uint64_t at = 0;
+  for (; at + kChunkSize <= *got; at += kChunkSize)
+    decoder_.decode(Bytes(base + at, kChunkSize), offset + at);
+  FileReport& report = piece.decoded.report;
+  const std::uint64_t rest = *got - at;
+  report.bytes += rest;
+  if (rest > 0 && !all_zero(base + at, static_cast<std::size_t>(rest))) {
+    report.note(offset + at, "chunk: 65536 bytes expected, the file ends after " +
+                                 std::to_string(rest) + " of them");
+  }
+  if (*got == wanted) return true;
+  piece.cut = true;
+  report.note(offset + *got, "the file was cut while it was read: " +
+                                 std::to_string(range_.end - offset - *got) + " bytes are missing");
+  return false;
+}
+
+}  // namespace blockwatch::evtx

@@ -1,0 +1,54 @@
+#pragma once
+// Reads a log piece by piece: a few neighbouring chunks with one read, decoded at once.
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "monitor/evtx/decoder.h"
+#include "monitor/evtx/reader.h"
+
+namespace blockwatch::evtx {
+
+// Few enough that the chunks are still in the processor's cache when they are decoded.
+inline constexpr std::uint64_t kPieceChunks = 4;
+inline constexpr std::uint64_t kPieceSize = kPieceChunks * kChunkSize;
+
+// The part of the file that chunks can be in, as long as the file was when reading began.
+struct ChunkRange {
+  std::uint64_t begin = 0;
+  std::uint64_t end = 0;
+  std::uint64_t pieces() const {
+    return begin < end ? (end - begin + kPieceSize - 1) / kPieceSize : 0;
+  }
+};
+
+struct Piece {
+  DecodedPiece decoded;
+  std::optional<Error> error;  // the read failed; what was read before it is in `decoded`
+  bool cut = false;            // the file is shorter than it was: nothing comes after this piece
+};
+
+// One thread; several readers may share the ByteSource.
+class PieceReader {
+ public:
+  // All three outlive the reader.
+  PieceReader(const ByteSource& bytes, const ChunkRange& range, const DecodeOptions& options);
+
+  Piece read(std::uint64_t number);
+
+ private:
+  // Reads [offset, end) and decodes the whole chunks in it. False: the piece ends here.
+  bool read_span(std::uint64_t offset, std::uint64_t end, Piece& piece);
+  // Is it a chunk whose records all come before after_record_id, by a header that can be trusted?
+  bool already_known(std::uint64_t offset) const;
+
+  const ByteSource& bytes_;
+  const ChunkRange& range_;
+  const DecodeOptions& options_;
+  std::unique_ptr<std::uint8_t[]> buffer_;
+  ChunkDecoder decoder_;
+};
+
+}  // namespace blockwatch::evtx

@@ -1,0 +1,79 @@
+#pragma once
+// Templates compiled to plans: which value of an instance is which field of an event.
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <string_view>
+#include <vector>
+
+#include "monitor/evtx/binxml.h"
+#include "monitor/evtx/outline.h"
+#include "monitor/evtx/text_cache.h"
+#include "monitor/winlog/event_fields.h"
+
+namespace blockwatch::evtx {
+
+// Where a text of the event comes from.
+struct Origin {
+  enum class Kind : std::uint8_t { kAbsent, kLiteral, kValue };
+  Kind kind = Kind::kAbsent;
+  std::uint16_t index = 0;  // kValue: of the instance's values
+  Value literal;            // kLiteral: in the chunk
+};
+
+// What a template of one chunk says about the events written with it. Text is in the arena that was
+// given to PlanCache.
+struct Plan {
+  enum class Depth : std::uint8_t {
+    kEventId,  // compiled as far as <EventID>, which decides for most records
+    kAll,
+  };
+
+  std::uint32_t definition = 0;
+  Depth depth = Depth::kEventId;
+  // False: the template does something that a plan cannot say (text in several pieces, nested
+  // templates, elements in a field); its records take the general reader.
+  bool usable = false;
+  std::array<Origin, kSystemSlots> system;  // by Slot
+  Origin data;                              // the nested <EventData>
+  std::vector<std::string_view> names;      // fields in order, when <EventData> stands in here
+  std::vector<winlog::FieldRole> roles;
+  std::vector<Origin> values;
+
+  // Evidence of the Windows generation already taken from this template's records; see decoder.cpp.
+  std::uint32_t evidence_id = 0;
+
+  const Origin& origin(Slot slot) const { return system[static_cast<std::size_t>(slot)]; }
+};
+
+// The plans of one chunk, made when they are first asked for.
+class PlanCache {
+ public:
+  // What a template stands for: a whole record, or the content of <Event>.
+  enum class Root : std::uint8_t { kRecord, kEventContent };
+
+  // Forgets all plans: offsets mean something else in the next chunk.
+  void begin_chunk();
+
+  // The plan of the template defined at `definition`, compiled at least to `depth`; null when the
+  // chunk holds more templates than kMaxPlans. The pointer is good until begin_chunk().
+  Plan* find(ChunkContext& chunk, std::uint32_t definition, Root root, Plan::Depth depth,
+             TextCache& texts, TextArena& arena);
+
+ private:
+  static constexpr std::size_t kMaxPlans = 256;
+  static constexpr std::size_t kSlots = 1024;  // a power of two, at least twice kMaxPlans
+  struct Slot {
+    std::uint32_t key = 0;
+    std::uint32_t generation = 0;
+    Plan* plan = nullptr;
+  };
+
+  std::array<Slot, kSlots> slots_{};
+  std::uint32_t generation_ = 0;
+  std::deque<Plan> plans_;  // reused from chunk to chunk for their memory
+  std::size_t used_ = 0;
+};
+
+}  // namespace blockwatch::evtx
