@@ -1,0 +1,181 @@
+#include "server/access.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "server/problem.h"
+#include "server/request_head.h"
+
+namespace blockwatch {
+namespace {
+
+constexpr std::size_t kAllowedFailures = 10;
+constexpr std::chrono::seconds kFailureWindow{60};
+constexpr std::size_t kMaxPeers = 1024;
+
+constexpr std::array<std::string_view, 3> kLocalNames{"localhost", "127.0.0.1", "[::1]"};
+constexpr std::array<std::string_view, 6> kTokenParameters{"token",  "access_token", "bearer_token",
+                                                           "bearer", "api_key",      "apikey"};
+
+std::optional<Scope> needed_scope(Permission permission) {
+  switch (permission) {
+    case Permission::kNothing:
+      return std::nullopt;
+    case Permission::kRead:
+      return Scope::kRead;
+    case Permission::kImport:
+      return Scope::kImport;
+    case Permission::kAudit:
+      return Scope::kAudit;
+    case Permission::kAdmin:
+      return Scope::kAdmin;
+  }
+  return Scope::kAdmin;
+}
+
+bool is_loopback(std::string_view peer) {
+  return peer.substr(0, 4) == "127." || peer == "::1" || peer.substr(0, 11) == "::ffff:127.";
+}
+
+http::Response unauthorized(std::string code, std::string detail) {
+  http::Response response = to_response({401,
+                                         std::move(code),
+                                         std::move(detail),
+                                         "Make a token with 'blockwatchd token create' and send "
+                                         "it as 'Authorization: Bearer TOKEN'.",
+                                         {}});
+  response.set("WWW-Authenticate", "Bearer realm=\"blockwatch\"");
+  return response;
+}
+
+// The credentials behind "Bearer "; nothing: another scheme, or no credentials.
+std::optional<std::string_view> bearer_of(std::string_view authorization) {
+  constexpr std::string_view kScheme = "bearer ";
+  if (!equal_ignoring_case(authorization.substr(0, kScheme.size()), kScheme)) return std::nullopt;
+  std::string_view token = authorization.substr(kScheme.size());
+  while (!token.empty() && token.front() == ' ') token.remove_prefix(1);
+  return token;
+}
+
+}  // namespace
+
+bool Access::is_own_name(std::string_view authority, std::uint16_t port) const {
+  const std::string suffix = ":" + std::to_string(port);
+  const auto matches = [&](std::string_view name) {
+    if (equal_ignoring_case(authority, std::string(name) + suffix)) return true;
+    // 80 is what a client leaves out.
+    return port == 80 && equal_ignoring_case(authority, name);
+  };
+  if (std::any_of(kLocalNames.begin(), kLocalNames.end(), matches)) return true;
+  return std::any_of(options_.extra_hosts.begin(), options_.extra_hosts.end(),
+                     [&](const std::string& host) {
+                       return equal_ignoring_case(authority, host) || matches(host);
+                     });
+}
+
+std::optional<http::Response> Access::check_host(const AccessRequest& request) const {
+  if (request.host.size() != 1) {
+    return to_response({400, "bad_host", "A request needs exactly one Host header.", {}, {}});
+  }
+  if (is_own_name(request.host.front(), request.port)) return std::nullopt;
+  return to_response({421,
+                      "foreign_host",
+                      "This server does not answer for this host and port.",
+                      "Use localhost, 127.0.0.1 or [::1] with port " +
+                          std::to_string(request.port) + ", or configure the name.",
+                      {}});
+}
+
+std::optional<http::Response> Access::check_origin(const AccessRequest& request,
+                                                   Permission permission) const {
+  constexpr std::string_view kScheme = "http://";
+  for (const std::string_view origin : request.origin) {
+    if (request.origin.size() > 1 || origin.substr(0, kScheme.size()) != kScheme ||
+        !is_own_name(origin.substr(kScheme.size()), request.port)) {
+      return to_response(
+          {403, "foreign_origin", "Pages of other origins may not use this server.", {}, {}});
+    }
+  }
+  // A link from another site may open our pages; it may not fetch from the API.
+  const bool is_api = request.path.substr(0, 5) == "/api/" || permission != Permission::kNothing;
+  if (!is_api) return std::nullopt;
+  for (const std::string_view site : request.sec_fetch_site) {
+    if (site != "same-origin" && site != "none") {
+      return to_response({403,
+                          "foreign_origin",
+                          "The browser says that a page of another site made this request.",
+                          {},
+                          {}});
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<http::Response> Access::check_token(const AccessRequest& request,
+                                                  Permission permission,
+                                                  Clock::time_point now) const {
+  if (request.query != nullptr) {
+    for (const auto& [name, value] : *request.query) {
+      const bool named = std::any_of(kTokenParameters.begin(), kTokenParameters.end(),
+                                     [&](std::string_view word) { return word == name; });
+      if (named || looks_like_token(value)) {
+        return to_response({400,
+                            "token_in_query",
+                            "A token does not belong into the address: addresses are logged.",
+                            "Send it as 'Authorization: Bearer TOKEN', and revoke one that was "
+                            "sent this way.",
+                            {}});
+      }
+    }
+  }
+  const auto scope = needed_scope(permission);
+  if (!scope) return std::nullopt;
+
+  if (request.authorization.empty()) {
+    const bool open =
+        *scope == Scope::kRead && !options_.require_token && is_loopback(request.peer);
+    if (open) return std::nullopt;
+    return unauthorized("token_missing", "This request needs a token.");
+  }
+  const auto token = bearer_of(request.authorization.front());
+  const auto info = request.authorization.size() == 1 && token ? tokens_.find(*token)
+                                                               : std::optional<TokenInfo>{};
+  if (!info) {
+    if (const auto wait = count_failure(request.peer, now)) {
+      http::Response response = to_response(
+          {429, "too_many_wrong_tokens", "Too many wrong tokens came from this address.", {}, {}});
+      response.set("Retry-After", std::to_string(*wait));
+      return response;
+    }
+    http::Response response = unauthorized("token_wrong", "The token is not known.");
+    return response;
+  }
+  const bool open = *scope == Scope::kRead && !options_.require_token && is_loopback(request.peer);
+  if (open || info->allows(*scope)) return std::nullopt;
+  return to_response({403,
+                      "scope_missing",
+                      "The token lacks the scope '" + std::string(to_word(*scope)) + "'.",
+                      {},
+                      {}});
+}
+
+std::optional<std::int64_t> Access::count_failure(std::string_view peer,
+                                                  Clock::time_point now) const {
+  const std::lock_guard lock(mutex_);
+  auto found = failures_.find(peer);
+  if (found == failures_.end()) {
+    // Bounded: whoever commands so many addresses is not slowed down by this count anyway.
+    if (failures_.size() >= kMaxPeers) failures_.clear();
+    found = failures_.emplace(std::string(peer), std::deque<Clock::time_point>{}).first;
+  }
+  auto& times = found->second;
+  while (!times.empty() && now - times.front() >= kFailureWindow) times.pop_front();
+  if (times.size() < kAllowedFailures) {
+    times.push_back(now);
+    return std::nullopt;
+  }
+  return std::chrono::ceil<std::chrono::seconds>(times.front() + kFailureWindow - now).count();
+}
+
+}  // namespace blockwatch

@@ -1,0 +1,36 @@
+#pragma once
+// What a request must pass before a handler sees it, from its head alone (the body is still
+// unread): framing, route and limits, then Host, Origin and token.
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "server/access.h"
+#include "server/http.h"
+#include "server/problem.h"
+#include "server/request_head.h"
+#include "server/routes.h"
+
+namespace blockwatch {
+
+struct Admission {
+  const Route* route = nullptr;  // set: the handler's turn
+  std::map<std::string, std::string> path_values;
+  std::optional<http::Response> answer;  // set: the answer, no handler runs
+  bool refused = false;                  // the answer is a refusal: close the connection after it
+};
+
+// `peer` is the other end's numeric address, `port` the one we listen on.
+Admission admit(const RequestHead& head, const Router& router, const Access& access,
+                std::string_view peer, std::uint16_t port);
+
+// The answer to a request that the transport itself refuses; 405 gets an Allow.
+http::Response to_refusal(const Problem& problem);
+
+// 503 with Retry-After: `what` has reached its cap.
+http::Response to_busy(std::string_view what);
+
+}  // namespace blockwatch

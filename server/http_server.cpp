@@ -1,0 +1,347 @@
+#include "server/http_server.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <mutex>
+#include <set>
+#include <thread>
+#include <utility>
+
+#include "server/admission.h"
+#include "server/answer_headers.h"
+#include "server/connection.h"
+#include "server/httplib_guard.h"
+#include "server/request_head.h"
+
+namespace blockwatch {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr int kBacklog = 512;
+// Threads for connections beyond the cap, which only tell them so.
+constexpr unsigned kMaxRefusals = 32;
+// How long an idle connection may stay when the others need room.
+constexpr milliseconds kCrowdedIdle{500};
+// How often the accepting thread looks for the end, where it cannot be woken.
+constexpr milliseconds kAcceptSlice{500};
+// A longer body may take as long as it likes if its bytes keep coming.
+constexpr std::uint64_t kShortBodyBytes = std::uint64_t{1} << 20;
+
+// The numeric address to listen on; nothing when it is not this machine's own.
+std::optional<std::string> loopback_address(const std::string& host) {
+  if (host == "localhost") return "127.0.0.1";
+  if (host == "::1" || host == "[::1]") return "::1";
+  const bool is_v4 =
+      host.substr(0, 4) == "127." && host.find_first_not_of("0123456789.") == std::string::npos;
+  return is_v4 ? std::optional<std::string>(host) : std::nullopt;
+}
+
+}  // namespace
+
+class HttpServer::Impl {
+ public:
+  Impl(const Router& router, const Access& access, HttpServerOptions options)
+      : router_(router),
+        access_(access),
+        options_(std::move(options)),
+        guard_(static_cast<int>(
+            std::chrono::duration_cast<std::chrono::seconds>(options_.idle_timeout).count())) {}
+
+  ~Impl() {
+    stop();
+    std::unique_lock lock(mutex_);
+    threads_ended_.wait(lock, [this] { return threads_ == 0; });
+  }
+
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
+
+  Result<int> bind();
+  void run();
+  void stop();
+  HttpCounters counters() const;
+
+ private:
+  void start_thread(Socket socket);
+  void serve(Socket socket, bool beyond_cap);
+  bool serve_next(Connection& connection, const std::string& peer);
+  // Answers an admitted request; whether the connection can be used again.
+  bool serve_admitted(Connection& connection, const RequestHead& head, const std::string& peer,
+                      const Admission& admission);
+  http::Response handle(Connection& connection, const RequestHead& head, const std::string& peer,
+                        const Admission& admission) const;
+  void refuse(Connection& connection, http::Response response, const RequestHead* head);
+  bool send(Connection& connection, http::Response response, const RequestHead* head,
+            bool keep_alive);
+  milliseconds patience() const;
+  // False: as many as allowed are open.
+  bool open_stream();
+  bool wait_for_threads(milliseconds timeout);
+
+  const Router& router_;
+  const Access& access_;
+  const HttpServerOptions options_;
+  HttplibGuard guard_;
+  std::optional<HttplibGuard::Listener> listener_;
+
+  std::atomic<bool> stopping_{false};
+  std::atomic<unsigned> streams_{0};
+  std::atomic<std::uint64_t> requests_{0};
+  std::atomic<std::uint64_t> refused_{0};
+
+  mutable std::mutex mutex_;
+  std::condition_variable threads_ended_;
+  unsigned threads_ = 0;               // of connections and refusals
+  std::atomic<unsigned> admitted_{0};  // connections within the cap; changed under mutex_
+  std::set<const Connection*> open_;   // to be woken when the server stops
+};
+
+Result<int> HttpServer::Impl::bind() {
+  const auto address = loopback_address(options_.host);
+  if (!address) {
+    return make_error(ErrorCode::kInvalidArgument,
+                      "cannot listen on '" + options_.host +
+                          "': expected localhost, an address 127.x.x.x, or ::1");
+  }
+  if (options_.port < 0 || options_.port > 65535) {
+    return make_error(ErrorCode::kInvalidArgument, "expected a port from 0 to 65535");
+  }
+  auto listener = guard_.listen(*address, options_.port, kBacklog);
+  if (!listener) return tl::unexpected<Error>(listener.error());
+  listener_ = *listener;
+  return listener->port;
+}
+
+void HttpServer::Impl::run() {
+  if (!listener_) return;
+  while (!stopping_) {
+    if (auto socket = accept_connection(listener_->handle, kAcceptSlice)) {
+      start_thread(std::move(*socket));
+    }
+  }
+  // Answers under way may be completed; nothing new is read.
+  {
+    const std::lock_guard lock(mutex_);
+    for (const Connection* connection : open_) connection->socket().shutdown_receive();
+  }
+  if (wait_for_threads(options_.stop_grace)) return;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const Connection* connection : open_) connection->socket().shutdown_both();
+  }
+  if (!wait_for_threads(options_.stop_grace)) spdlog::error("a handler did not end in time");
+}
+
+void HttpServer::Impl::stop() {
+  stopping_ = true;
+  if (listener_) wake_listener(listener_->handle);
+}
+
+bool HttpServer::Impl::wait_for_threads(milliseconds timeout) {
+  std::unique_lock lock(mutex_);
+  return threads_ended_.wait_for(lock, timeout, [this] { return threads_ == 0; });
+}
+
+HttpCounters HttpServer::Impl::counters() const {
+  HttpCounters counters;
+  counters.connections = admitted_;
+  counters.streams = streams_;
+  counters.requests = requests_;
+  counters.refused = refused_;
+  return counters;
+}
+
+void HttpServer::Impl::start_thread(Socket socket) {
+  bool beyond_cap = false;
+  {
+    const std::lock_guard lock(mutex_);
+    beyond_cap = admitted_ >= options_.max_connections;
+    // Too many even to be told: closing is the answer.
+    if (beyond_cap && threads_ - admitted_ >= kMaxRefusals) {
+      ++refused_;
+      return;
+    }
+    ++threads_;
+    if (!beyond_cap) ++admitted_;
+  }
+  try {
+    // A thread per connection: whoever is slow or silent costs the others nothing.
+    std::thread([this, beyond_cap, owned = std::move(socket)]() mutable {
+      serve(std::move(owned), beyond_cap);
+      const std::lock_guard lock(mutex_);
+      --threads_;
+      if (!beyond_cap) --admitted_;
+      // Under the lock: the destructor may run as soon as it is released.
+      threads_ended_.notify_all();
+    }).detach();
+  } catch (const std::system_error& error) {
+    spdlog::error("no thread for a connection: {}", error.what());
+    const std::lock_guard lock(mutex_);
+    --threads_;
+    if (!beyond_cap) --admitted_;
+    ++refused_;
+  }
+}
+
+void HttpServer::Impl::serve(Socket socket, bool beyond_cap) {
+  Connection connection(std::move(socket), options_, stopping_);
+  {
+    const std::lock_guard lock(mutex_);
+    open_.insert(&connection);
+  }
+  try {
+    if (beyond_cap) {
+      refuse(connection, to_busy("connections"), nullptr);
+    } else {
+      const std::string peer = connection.socket().peer_address();
+      while (!stopping_ && serve_next(connection, peer)) {
+      }
+    }
+  } catch (const std::exception& error) {
+    spdlog::error("a connection was closed: {}", error.what());
+  }
+  const std::lock_guard lock(mutex_);
+  open_.erase(&connection);
+}
+
+milliseconds HttpServer::Impl::patience() const {
+  const bool crowded = admitted_ > options_.max_connections - options_.max_connections / 4;
+  return crowded ? std::min(kCrowdedIdle, options_.idle_timeout) : options_.idle_timeout;
+}
+
+bool HttpServer::Impl::serve_next(Connection& connection, const std::string& peer) {
+  const auto text = connection.read_head([this] { return patience(); });
+  if (!text) {
+    refuse(connection, to_refusal(text.error()), nullptr);
+    return false;
+  }
+  if (!*text) return false;
+  const auto head = parse_request_head(**text);
+  if (!head) {
+    refuse(connection, to_refusal(head.error()), nullptr);
+    return false;
+  }
+  Admission admission =
+      admit(*head, router_, access_, peer, static_cast<std::uint16_t>(listener_->port));
+  if (admission.refused) {
+    refuse(connection, std::move(*admission.answer), &*head);
+    return false;
+  }
+  if (admission.answer) {
+    return send(connection, std::move(*admission.answer), &*head, head->keep_alive);
+  }
+  return serve_admitted(connection, *head, peer, admission);
+}
+
+bool HttpServer::Impl::serve_admitted(Connection& connection, const RequestHead& head,
+                                      const std::string& peer, const Admission& admission) {
+  const bool head_only = head.method == "HEAD";
+  // Gives the stream's place back at the end.
+  struct StreamPlace {
+    std::atomic<unsigned>& streams;
+    bool held = false;
+    ~StreamPlace() {
+      if (held) --streams;
+    }
+  } place{streams_};
+  if (admission.route->streams && !head_only && !(place.held = open_stream())) {
+    refuse(connection, to_busy("streams"), &head);
+    return false;
+  }
+  const std::uint64_t length = head.content_length.value_or(0);
+  connection.begin_body(length,
+                        admission.route->body.max_bytes > kShortBodyBytes
+                            ? Connection::Deadline::kBetweenBytes
+                            : Connection::Deadline::kWhole,
+                        head.expects_continue);
+  http::Response response = handle(connection, head, peer, admission);
+  if (connection.body_stalled()) {
+    refuse(connection,
+           to_refusal({408, "body_timeout", "The request body took too long to arrive.", {}, {}}),
+           &head);
+    return false;
+  }
+  if (response.stream && !head_only && !place.held && !(place.held = open_stream())) {
+    refuse(connection, to_busy("streams"), &head);
+    return false;
+  }
+  const bool keep_alive = head.keep_alive && connection.body_complete() && !stopping_ &&
+                          !(response.stream && head.is_http_1_0);
+  const bool sent = send(connection, std::move(response), &head, keep_alive);
+  if (!keep_alive) connection.finish();
+  return sent && keep_alive;
+}
+
+bool HttpServer::Impl::open_stream() {
+  unsigned open = streams_;
+  while (open < options_.max_streams) {
+    if (streams_.compare_exchange_weak(open, open + 1)) return true;
+  }
+  return false;
+}
+
+http::Response HttpServer::Impl::handle(Connection& connection, const RequestHead& head,
+                                        const std::string& peer, const Admission& admission) const {
+  http::Request request;
+  request.method = head.method;
+  request.path = head.path;
+  request.target = head.target;
+  request.query = head.query;
+  request.path_values = admission.path_values;
+  request.header = [&head](std::string_view name) -> std::optional<std::string> {
+    const auto value = head.first(name);
+    return value ? std::optional<std::string>(*value) : std::nullopt;
+  };
+  request.body = [&connection](char* buffer, std::size_t size) {
+    return connection.read_body(buffer, size);
+  };
+  request.peer = peer;
+  try {
+    return admission.route->handler(request);
+  } catch (const std::exception& error) {
+    spdlog::error("{} failed: {}", admission.route->operation_id, error.what());
+  } catch (...) {
+    spdlog::error("{} failed", admission.route->operation_id);
+  }
+  return to_response({500,
+                      "internal",
+                      "The server failed to answer this request.",
+                      "The cause is in the server's log.",
+                      {}});
+}
+
+void HttpServer::Impl::refuse(Connection& connection, http::Response response,
+                              const RequestHead* head) {
+  ++refused_;
+  send(connection, std::move(response), head, false);
+  connection.finish();
+}
+
+bool HttpServer::Impl::send(Connection& connection, http::Response response,
+                            const RequestHead* head, bool keep_alive) {
+  ++requests_;
+  AnswerForm form;
+  form.keep_alive = keep_alive;
+  if (head != nullptr) {
+    form.head_only = head->method == "HEAD";
+    form.is_http_1_0 = head->is_http_1_0;
+  }
+  add_answer_headers(response, head != nullptr ? std::string_view(head->path) : std::string_view(),
+                     now());
+  return guard_.answer(connection, std::move(response), form, stopping_);
+}
+
+HttpServer::HttpServer(const Router& router, const Access& access, HttpServerOptions options)
+    : impl_(std::make_unique<Impl>(router, access, std::move(options))) {}
+
+HttpServer::~HttpServer() = default;
+
+Result<int> HttpServer::bind() { return impl_->bind(); }
+void HttpServer::run() { impl_->run(); }
+void HttpServer::stop() { impl_->stop(); }
+HttpCounters HttpServer::counters() const { return impl_->counters(); }
+
+}  // namespace blockwatch

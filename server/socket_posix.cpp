@@ -1,0 +1,130 @@
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <limits>
+#include <thread>
+#include <utility>
+
+#include "server/socket.h"
+
+namespace blockwatch {
+namespace {
+
+constexpr Socket::Handle kNone = std::numeric_limits<Socket::Handle>::max();
+
+int fd_of(Socket::Handle handle) { return static_cast<int>(handle); }
+
+bool wait_for(Socket::Handle handle, short events, std::chrono::milliseconds timeout) {
+  pollfd entry{fd_of(handle), events, 0};
+  const auto bounded = std::clamp<std::int64_t>(timeout.count(), 0, 3'600'000);
+  const int ready = ::poll(&entry, 1, static_cast<int>(bounded));
+  return ready > 0;
+}
+
+void set_flag(int fd, int level, int name) {
+  const int on = 1;
+  ::setsockopt(fd, level, name, &on, sizeof(on));
+}
+
+void set_nonblocking(int fd) {
+  const int flags = ::fcntl(fd, F_GETFL, 0);
+  if (flags >= 0) ::fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+}
+
+Socket::Transfer to_transfer(ssize_t count) {
+  if (count > 0) return {Socket::Status::kDone, static_cast<std::size_t>(count)};
+  if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) {
+    return {Socket::Status::kWouldBlock, 0};
+  }
+  return {Socket::Status::kClosed, 0};
+}
+
+}  // namespace
+
+Socket::Socket(Handle handle) : handle_(handle) {
+  ::fcntl(fd_of(handle), F_SETFD, FD_CLOEXEC);
+  set_nonblocking(fd_of(handle));
+  set_flag(fd_of(handle), IPPROTO_TCP, TCP_NODELAY);
+}
+
+Socket::~Socket() {
+  if (handle_ != kNone) ::close(fd_of(handle_));
+}
+
+Socket::Socket(Socket&& other) noexcept : handle_(std::exchange(other.handle_, kNone)) {}
+
+bool Socket::wait_readable(std::chrono::milliseconds timeout) const {
+  return wait_for(handle_, POLLIN, timeout);
+}
+
+bool Socket::wait_writable(std::chrono::milliseconds timeout) const {
+  return wait_for(handle_, POLLOUT, timeout);
+}
+
+Socket::Transfer Socket::receive(char* buffer, std::size_t size) const {
+  return to_transfer(::recv(fd_of(handle_), buffer, size, 0));
+}
+
+Socket::Transfer Socket::send(const char* data, std::size_t size) const {
+  return to_transfer(::send(fd_of(handle_), data, size, MSG_NOSIGNAL));
+}
+
+void Socket::shutdown_receive() const { ::shutdown(fd_of(handle_), SHUT_RD); }
+void Socket::shutdown_send() const { ::shutdown(fd_of(handle_), SHUT_WR); }
+void Socket::shutdown_both() const { ::shutdown(fd_of(handle_), SHUT_RDWR); }
+
+std::string Socket::peer_address() const {
+  sockaddr_storage address{};
+  socklen_t length = sizeof(address);
+  // The socket interface is built on this cast.
+  auto* generic = reinterpret_cast<sockaddr*>(&address);
+  if (::getpeername(fd_of(handle_), generic, &length) != 0) return {};
+  const void* bytes = nullptr;
+  if (address.ss_family == AF_INET) {
+    bytes = &reinterpret_cast<const sockaddr_in*>(&address)->sin_addr;
+  } else if (address.ss_family == AF_INET6) {
+    bytes = &reinterpret_cast<const sockaddr_in6*>(&address)->sin6_addr;
+  }
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  if (bytes == nullptr ||
+      ::inet_ntop(address.ss_family, bytes, text.data(), text.size()) == nullptr) {
+    return {};
+  }
+  return text.data();
+}
+
+std::optional<Socket> accept_connection(Socket::Handle listener,
+                                        std::chrono::milliseconds timeout) {
+  if (!wait_for(listener, POLLIN, timeout)) return std::nullopt;
+  const int fd = ::accept(fd_of(listener), nullptr, nullptr);
+  if (fd >= 0) return Socket(static_cast<Socket::Handle>(fd));
+  if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR && errno != ECONNABORTED) {
+    // Out of descriptors or memory, and the connection keeps poll() ready: do not spin.
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  return std::nullopt;
+}
+
+// Without SO_REUSEPORT a port has one listener; SO_REUSEADDR lets a restart take it over from its
+// own closed connections (TIME_WAIT), on this family of systems never from a listener.
+void set_exclusive_address(Socket::Handle listener) {
+  set_flag(fd_of(listener), SOL_SOCKET, SO_REUSEADDR);
+  ::fcntl(fd_of(listener), F_SETFD, FD_CLOEXEC);
+}
+
+bool listen_with_backlog(Socket::Handle listener, int backlog) {
+  set_nonblocking(fd_of(listener));
+  return ::listen(fd_of(listener), backlog) == 0;
+}
+
+void wake_listener(Socket::Handle listener) { ::shutdown(fd_of(listener), SHUT_RDWR); }
+
+}  // namespace blockwatch

@@ -1,0 +1,117 @@
+#include <winsock2.h>
+#include <ws2tcpip.h>
+
+#include <algorithm>
+#include <array>
+#include <thread>
+#include <utility>
+
+#include "server/socket.h"
+
+namespace blockwatch {
+namespace {
+
+constexpr Socket::Handle kNone = INVALID_SOCKET;
+
+bool wait_for(Socket::Handle handle, short events, std::chrono::milliseconds timeout) {
+  WSAPOLLFD entry{};
+  entry.fd = handle;
+  entry.events = events;
+  const auto bounded = std::clamp<std::int64_t>(timeout.count(), 0, 3'600'000);
+  return ::WSAPoll(&entry, 1, static_cast<int>(bounded)) > 0;
+}
+
+void set_flag(Socket::Handle handle, int level, int name) {
+  const BOOL on = TRUE;
+  ::setsockopt(handle, level, name, reinterpret_cast<const char*>(&on), sizeof(on));
+}
+
+void set_nonblocking(Socket::Handle handle) {
+  u_long on = 1;
+  ::ioctlsocket(handle, static_cast<long>(FIONBIO), &on);
+}
+
+int bounded_size(std::size_t size) {
+  return static_cast<int>(std::min<std::size_t>(size, std::size_t{1} << 30));
+}
+
+Socket::Transfer to_transfer(int count) {
+  if (count > 0) return {Socket::Status::kDone, static_cast<std::size_t>(count)};
+  if (count < 0 && ::WSAGetLastError() == WSAEWOULDBLOCK) {
+    return {Socket::Status::kWouldBlock, 0};
+  }
+  return {Socket::Status::kClosed, 0};
+}
+
+}  // namespace
+
+Socket::Socket(Handle handle) : handle_(handle) {
+  set_nonblocking(handle);
+  set_flag(handle, IPPROTO_TCP, TCP_NODELAY);
+}
+
+Socket::~Socket() {
+  if (handle_ != kNone) ::closesocket(handle_);
+}
+
+Socket::Socket(Socket&& other) noexcept : handle_(std::exchange(other.handle_, kNone)) {}
+
+bool Socket::wait_readable(std::chrono::milliseconds timeout) const {
+  return wait_for(handle_, POLLRDNORM, timeout);
+}
+
+bool Socket::wait_writable(std::chrono::milliseconds timeout) const {
+  return wait_for(handle_, POLLWRNORM, timeout);
+}
+
+Socket::Transfer Socket::receive(char* buffer, std::size_t size) const {
+  return to_transfer(::recv(handle_, buffer, bounded_size(size), 0));
+}
+
+Socket::Transfer Socket::send(const char* data, std::size_t size) const {
+  return to_transfer(::send(handle_, data, bounded_size(size), 0));
+}
+
+void Socket::shutdown_receive() const { ::shutdown(handle_, SD_RECEIVE); }
+void Socket::shutdown_send() const { ::shutdown(handle_, SD_SEND); }
+void Socket::shutdown_both() const { ::shutdown(handle_, SD_BOTH); }
+
+std::string Socket::peer_address() const {
+  sockaddr_storage address{};
+  int length = sizeof(address);
+  auto* generic = reinterpret_cast<sockaddr*>(&address);
+  if (::getpeername(handle_, generic, &length) != 0) return {};
+  std::array<char, NI_MAXHOST> text{};
+  if (::getnameinfo(generic, length, text.data(), static_cast<DWORD>(text.size()), nullptr, 0,
+                    NI_NUMERICHOST) != 0) {
+    return {};
+  }
+  return text.data();
+}
+
+std::optional<Socket> accept_connection(Socket::Handle listener,
+                                        std::chrono::milliseconds timeout) {
+  if (!wait_for(listener, POLLRDNORM, timeout)) return std::nullopt;
+  const SOCKET accepted = ::accept(listener, nullptr, nullptr);
+  if (accepted != INVALID_SOCKET) return Socket(accepted);
+  const int error = ::WSAGetLastError();
+  if (error != WSAEWOULDBLOCK && error != WSAECONNRESET) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  return std::nullopt;
+}
+
+// SO_REUSEADDR would let a second program take the port over on this system.
+void set_exclusive_address(Socket::Handle listener) {
+  set_flag(listener, SOL_SOCKET, SO_EXCLUSIVEADDRUSE);
+}
+
+bool listen_with_backlog(Socket::Handle listener, int backlog) {
+  set_nonblocking(listener);
+  return ::listen(listener, backlog) == 0;
+}
+
+// A listening socket cannot be shut down here; the accepting thread looks at its flag by itself.
+void wake_listener(Socket::Handle /*listener*/) {}
+
+}  // namespace blockwatch
