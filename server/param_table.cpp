@@ -152,18 +152,24 @@ constexpr std::array<std::string_view, 12> kTopFields{
     "protocol",    "event_id",         "filter_name",    "reason",      "host",       "process_id"};
 bool parse_top_by(ApiQuery& query, const ParameterValue& value) {
   for (std::size_t i = 0; i < kTopFields.size(); ++i) {
-    if (value.text == kTopFields[i]) query.top_by = TopField(i);
+    if (value.text != kTopFields[i]) continue;
+    query.top_by = TopField(i);
+    query.by = value.text;
+    return true;
   }
-  return query.top_by.has_value();
+  return false;
 }
 
 // In the order of TimelineBy, after kNothing.
 constexpr std::array<std::string_view, 3> kTimelineFields{"action", "direction", "event_id"};
 bool parse_timeline_by(ApiQuery& query, const ParameterValue& value) {
   for (std::size_t i = 0; i < kTimelineFields.size(); ++i) {
-    if (value.text == kTimelineFields[i]) query.timeline_by = TimelineBy(i + 1);
+    if (value.text != kTimelineFields[i]) continue;
+    query.timeline_by = TimelineBy(i + 1);
+    query.by = value.text;
+    return true;
   }
-  return query.timeline_by != TimelineBy::kNothing;
+  return false;
 }
 
 bool parse_bucket(ApiQuery& query, const ParameterValue& value) {
@@ -173,6 +179,7 @@ bool parse_bucket(ApiQuery& query, const ParameterValue& value) {
     return false;
   }
   query.bucket_ticks = *ticks;
+  query.bucket = value.text;
   return true;
 }
 

@@ -16,7 +16,7 @@ constexpr std::string_view kNot = "__not";
 
 class Parser {
  public:
-  Parser(Taker taker, Timestamp now, Format accepted) : taker_(taker), now_(now) {
+  Parser(Taker taker, Timestamp now, std::optional<Format> accepted) : taker_(taker), now_(now) {
     parsed_.query.format = accepted;
   }
 
@@ -133,7 +133,7 @@ class Parser {
 
   void check_ways_to_ask() {
     if (taker_ != Taker::kListEvents) return;
-    if (parsed_.query.format != Format::kJson) {
+    if (parsed_.query.format.value_or(Format::kJson) != Format::kJson) {
       for (const char* name : {"next", "count", "after", "wait"}) {
         if (given(name))
           add_fault(name, "", "the format json; an export goes to the end by itself");
@@ -169,13 +169,14 @@ class Parser {
 }  // namespace
 
 ParsedQuery parse_parameters(Taker taker, const http::Parameters& parameters, Timestamp now,
-                             Format accepted) {
+                             std::optional<Format> accepted) {
   Parser parser(taker, now, accepted);
   parser.parse(parameters);
   return std::move(parser).result();
 }
 
-ParsedQuery parse_target(Taker taker, std::string_view target, Timestamp now, Format accepted) {
+ParsedQuery parse_target(Taker taker, std::string_view target, Timestamp now,
+                         std::optional<Format> accepted) {
   QueryString query = parse_query_string(target);
   Parser parser(taker, now, accepted);
   for (Fault& fault : query.faults) {

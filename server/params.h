@@ -44,10 +44,12 @@ struct ApiQuery {
   bool raw = false;
   std::optional<std::uint64_t> after;
   std::chrono::milliseconds wait{0};
-  Format format = Format::kJson;  // as `format` says, else as Accept does
-  std::optional<TopField> top_by;
+  std::optional<Format> format;  // as `format` says, else as Accept does; none: Accept allows none
+  TopField top_by = TopField::kApplication;
   TimelineBy timeline_by = TimelineBy::kNothing;
+  std::string by;  // as asked; empty when not given
   std::int64_t bucket_ticks = 0;
+  std::string bucket;  // as asked
   std::string prefix;
   std::string name;
 };
@@ -59,11 +61,11 @@ struct ParsedQuery {
 
 // `now` is what durations count back from, `accepted` the format where no `format` is given.
 ParsedQuery parse_parameters(Taker taker, const http::Parameters& parameters, Timestamp now,
-                             Format accepted = Format::kJson);
+                             std::optional<Format> accepted = Format::kJson);
 
 // The query of a target as sent (percent faults included).
 ParsedQuery parse_target(Taker taker, std::string_view target, Timestamp now,
-                         Format accepted = Format::kJson);
+                         std::optional<Format> accepted = Format::kJson);
 
 // The answer to a request whose parameters have faults.
 Problem parameter_problem(const ParsedQuery& parsed);

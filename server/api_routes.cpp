@@ -1,0 +1,41 @@
+#include "server/api_routes.h"
+
+#include "server/handlers/handlers.h"
+
+namespace blockwatch {
+
+std::vector<Route> make_routes(ApiContext& context) {
+  using namespace handlers;
+  using enum Permission;
+  auto with = [&context](http::Response (*handle)(ApiContext&, const http::Request&)) {
+    return [&context, handle](const http::Request& request) { return handle(context, request); };
+  };
+  const BodyRule no_body;
+  const BodyRule event_file{kMaxImportBytes, {}, {"gzip"}};  // the format is told from the bytes
+  constexpr bool kStreams = true;
+
+  // clang-format off
+  return {
+      {"GET",  "/api/v1/events",                "list_events",      kRead,    with(list_events)},
+      {"GET",  "/api/v1/events/{id}",           "get_event",        kRead,    with(get_event)},
+      {"GET",  "/api/v1/events/stream",         "stream_events",    kRead,    with(stream_events), no_body, kStreams},
+      {"GET",  "/api/v1/stats/top",             "top_values",       kRead,    with(top_values)},
+      {"GET",  "/api/v1/stats/timeline",        "timeline",         kRead,    with(timeline)},
+      {"GET",  "/api/v1/fields/{field}/values", "field_values",     kRead,    with(field_values)},
+      {"GET",  "/api/v1/sources",               "list_sources",     kRead,    with(list_sources)},
+      {"POST", "/api/v1/imports",               "start_import",     kImport,  with(start_import), event_file},
+      {"GET",  "/api/v1/imports/{id}",          "get_import",       kRead,    with(get_import)},
+      {"GET",  "/api/v1/status",                "get_status",       kRead,    with(get_status)},
+      {"GET",  "/health/live",                  "health_live",      kNothing, with(health_live)},
+      {"GET",  "/health/ready",                 "health_ready",     kNothing, with(health_ready)},
+      {"GET",  "/metrics",                      "get_metrics",      kRead,    with(get_metrics)},
+      {"GET",  "/openapi.yaml",                 "get_openapi_yaml", kNothing, with(get_file)},
+      {"GET",  "/openapi.json",                 "get_openapi_json", kNothing, with(get_file)},
+      {"GET",  "/docs",                         "get_docs",         kNothing, with(get_file)},
+      {"GET",  "/docs/{file}",                  "get_docs_file",    kNothing, with(get_file)},
+      {"GET",  "/",                             "get_root",         kNothing, with(get_root)},
+  };
+  // clang-format on
+}
+
+}  // namespace blockwatch

@@ -1,0 +1,33 @@
+#pragma once
+// Every handler of the table of routes. A handler reads the request's parameters, asks the store or
+// the program, and answers; it keeps nothing between requests and runs on the connection's thread.
+
+#include "server/api_context.h"
+#include "server/http.h"
+
+namespace blockwatch::handlers {
+
+// events.cpp
+http::Response list_events(ApiContext& context, const http::Request& request);
+http::Response get_event(ApiContext& context, const http::Request& request);
+// stream.cpp
+http::Response stream_events(ApiContext& context, const http::Request& request);
+// stats.cpp
+http::Response top_values(ApiContext& context, const http::Request& request);
+http::Response timeline(ApiContext& context, const http::Request& request);
+http::Response field_values(ApiContext& context, const http::Request& request);
+// imports.cpp
+http::Response start_import(ApiContext& context, const http::Request& request);
+http::Response get_import(ApiContext& context, const http::Request& request);
+// status.cpp
+http::Response list_sources(ApiContext& context, const http::Request& request);
+http::Response get_status(ApiContext& context, const http::Request& request);
+http::Response health_live(ApiContext& context, const http::Request& request);
+http::Response health_ready(ApiContext& context, const http::Request& request);
+// metrics.cpp
+http::Response get_metrics(ApiContext& context, const http::Request& request);
+// docs.cpp: the embedded file of the request's path
+http::Response get_file(ApiContext& context, const http::Request& request);
+http::Response get_root(ApiContext& context, const http::Request& request);
+
+}  // namespace blockwatch::handlers
