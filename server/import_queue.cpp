@@ -74,6 +74,9 @@ class ImportQueue::Impl {
     std::string id;
     {
       std::lock_guard lock(mutex_);
+      if (thread_.get_stop_token().stop_requested()) {
+        return make_error(ErrorCode::kUnavailable, "the server is stopping");
+      }
       if (waiting() >= kMaxWaiting) {
         return make_error(ErrorCode::kUnavailable, "too many imports are waiting");
       }

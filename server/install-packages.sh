@@ -1,0 +1,28 @@
+# Sourced by server/run and tests/run: install_packages GROUP... installs what is missing of Debian's
+# packages, without questions, and says what it installs.
+
+packages_build="g++ cmake ninja-build pkg-config libcpp-httplib-dev libsqlitecpp-dev libsqlite3-dev
+  nlohmann-json3-dev libpugixml-dev libdeflate-dev zlib1g-dev libcli11-dev libspdlog-dev libexpected-dev
+  libssl-dev libbrotli-dev libgtest-dev libgmock-dev"
+packages_test="ccache clang-14 clang-tidy-14 clang-format-14 libclang-rt-14-dev curl jq sqlite3 libevtx-utils
+  python3 python3-evtx python3-yaml python3-jsonschema default-jre-headless"
+
+install_packages() {
+  local wanted="" missing="" name group
+  for group in "$@"; do
+    local list="packages_$group"
+    wanted="$wanted ${!list}"
+  done
+  # The docs page is fetched from npm; any Node.js from 18 on will do.
+  command -v node >/dev/null && command -v npm >/dev/null || wanted="$wanted nodejs npm"
+  for name in $wanted; do
+    dpkg-query -W -f '${db:Status-Status}' "$name" 2>/dev/null | grep -qx installed || missing="$missing $name"
+  done
+  [ -n "$missing" ] || return 0
+  echo "Installing:$missing"
+  local as_root=""
+  [ "$(id -u)" = 0 ] || as_root="sudo"
+  $as_root apt-get update -qq
+  # shellcheck disable=SC2086 # a list of names
+  DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq --no-install-recommends $missing >/dev/null
+}
