@@ -18,20 +18,20 @@ constexpr std::array<std::string_view, 3> kLocalNames{"localhost", "127.0.0.1", 
 constexpr std::array<std::string_view, 6> kTokenParameters{"token",  "access_token", "bearer_token",
                                                            "bearer", "api_key",      "apikey"};
 
-std::optional<Scope> needed_scope(Permission permission) {
+std::optional<TokenScope> needed_scope(Permission permission) {
   switch (permission) {
     case Permission::kNothing:
       return std::nullopt;
     case Permission::kRead:
-      return Scope::kRead;
+      return TokenScope::kRead;
     case Permission::kImport:
-      return Scope::kImport;
+      return TokenScope::kImport;
     case Permission::kAudit:
-      return Scope::kAudit;
+      return TokenScope::kAudit;
     case Permission::kAdmin:
-      return Scope::kAdmin;
+      return TokenScope::kAdmin;
   }
-  return Scope::kAdmin;
+  return TokenScope::kAdmin;
 }
 
 bool is_loopback(std::string_view peer) {
@@ -134,7 +134,7 @@ std::optional<http::Response> Access::check_token(const AccessRequest& request,
 
   if (request.authorization.empty()) {
     const bool open =
-        *scope == Scope::kRead && !options_.require_token && is_loopback(request.peer);
+        *scope == TokenScope::kRead && !options_.require_token && is_loopback(request.peer);
     if (open) return std::nullopt;
     return unauthorized("token_missing", "This request needs a token.");
   }
@@ -151,7 +151,7 @@ std::optional<http::Response> Access::check_token(const AccessRequest& request,
     http::Response response = unauthorized("token_wrong", "The token is not known.");
     return response;
   }
-  const bool open = *scope == Scope::kRead && !options_.require_token && is_loopback(request.peer);
+  const bool open = *scope == TokenScope::kRead && !options_.require_token && is_loopback(request.peer);
   if (open || info->allows(*scope)) return std::nullopt;
   return to_response({403,
                       "scope_missing",

@@ -24,11 +24,11 @@ constexpr std::size_t kShortestIdPrefix = 4;
 constexpr std::size_t kMaxNameBytes = 64;
 constexpr int kFileVersion = 1;
 
-constexpr std::array<std::pair<Scope, std::string_view>, 4> kScopeWords{{
-    {Scope::kRead, "read"},
-    {Scope::kImport, "import"},
-    {Scope::kAudit, "audit"},
-    {Scope::kAdmin, "admin"},
+constexpr std::array<std::pair<TokenScope, std::string_view>, 4> kScopeWords{{
+    {TokenScope::kRead, "read"},
+    {TokenScope::kImport, "import"},
+    {TokenScope::kAudit, "audit"},
+    {TokenScope::kAdmin, "admin"},
 }};
 
 std::string to_base64url(const std::array<unsigned char, kSecretBytes>& bytes) {
@@ -128,7 +128,7 @@ std::string to_text(const std::vector<Entry>& entries) {
   auto& tokens = json["tokens"] = nlohmann::ordered_json::array();
   for (const Entry& entry : entries) {
     auto scopes = nlohmann::ordered_json::array();
-    for (const Scope scope : entry.info.scopes) scopes.push_back(to_word(scope));
+    for (const TokenScope scope : entry.info.scopes) scopes.push_back(to_word(scope));
     tokens.push_back({{"name", entry.info.name},
                       {"scopes", std::move(scopes)},
                       {"created", entry.info.created},
@@ -177,23 +177,23 @@ struct TokenStore::State {
   }
 };
 
-std::string_view to_word(Scope scope) {
+std::string_view to_word(TokenScope scope) {
   for (const auto& [known, word] : kScopeWords) {
     if (known == scope) return word;
   }
   return {};
 }
 
-std::optional<Scope> parse_scope(std::string_view word) {
+std::optional<TokenScope> parse_scope(std::string_view word) {
   for (const auto& [scope, known] : kScopeWords) {
     if (known == word) return scope;
   }
   return std::nullopt;
 }
 
-bool TokenInfo::allows(Scope scope) const {
+bool TokenInfo::allows(TokenScope scope) const {
   return std::any_of(scopes.begin(), scopes.end(),
-                     [&](Scope own) { return own == scope || own == Scope::kAdmin; });
+                     [&](TokenScope own) { return own == scope || own == TokenScope::kAdmin; });
 }
 
 bool looks_like_token(std::string_view text) {
@@ -214,7 +214,7 @@ Result<std::unique_ptr<TokenStore>> TokenStore::open(std::filesystem::path path)
   return store;
 }
 
-Result<std::string> TokenStore::create(std::string_view name, const std::vector<Scope>& scopes) {
+Result<std::string> TokenStore::create(std::string_view name, const std::vector<TokenScope>& scopes) {
   if (!is_fit_name(name)) {
     return make_error(ErrorCode::kInvalidArgument,
                       "a token's name is 1 to 64 visible ASCII characters without blanks");

@@ -15,18 +15,18 @@
 namespace blockwatch {
 
 // kAdmin implies the others; the others imply nothing.
-enum class Scope : std::uint8_t { kRead, kImport, kAudit, kAdmin };
+enum class TokenScope : std::uint8_t { kRead, kImport, kAudit, kAdmin };
 
-std::string_view to_word(Scope scope);
-std::optional<Scope> parse_scope(std::string_view word);
+std::string_view to_word(TokenScope scope);
+std::optional<TokenScope> parse_scope(std::string_view word);
 
 struct TokenInfo {
   std::string id;    // start of the hash, 12 hex digits: names the token without giving it away
   std::string name;  // given by the user, unique
-  std::vector<Scope> scopes;
+  std::vector<TokenScope> scopes;
   std::string created;  // RFC 3339 UTC, seconds
 
-  bool allows(Scope scope) const;
+  bool allows(TokenScope scope) const;
 };
 
 // Every token starts with this, so that scanners for leaked secrets can know it.
@@ -47,7 +47,7 @@ class TokenStore {
 
   // The token itself, which is kept nowhere. kInvalidArgument: no scope or an unfit name (1 to 64
   // visible ASCII characters); kConflict: the name is taken.
-  Result<std::string> create(std::string_view name, const std::vector<Scope>& scopes);
+  Result<std::string> create(std::string_view name, const std::vector<TokenScope>& scopes);
 
   Result<std::vector<TokenInfo>> list() const;
 
