@@ -87,14 +87,11 @@ std::string what_happened(const Event& event) {
 std::string filter_text(const Event& event) {
   std::string text;
   if (event.filter_id.value_or(0) != 0) {
-    text = "filter " + std::to_string(*event.filter_id);
+    text += " by filter " + std::to_string(*event.filter_id);
     if (!event.filter_name.empty()) text += " \"" + std::string(event.filter_name) + "\"";
   }
-  if (!event.layer.empty()) {
-    text += text.empty() ? "no recorded filter" : "";
-    text += " at the " + std::string(event.layer) + " layer";
-  }
-  return text.empty() ? "" : " It was decided by " + text + ".";
+  if (!event.layer.empty()) text += " at the " + std::string(event.layer) + " layer";
+  return text.empty() ? "" : " It was decided" + text + ".";
 }
 
 std::string why(const Event& event, const Finding& finding) {
