@@ -51,13 +51,13 @@ struct Host {
   }
 };
 
-// Is `a` the last address of an IPv4 network (/16 to /24) that `b` is in?
+// Is `a` the last address of an IPv4 network (/8 or longer) that `b` is in?
 bool is_likely_broadcast(const IpAddress& a, const IpAddress& b) {
   if (!a.is_v4() || !b.is_v4() || a == b) return false;
   const std::uint32_t last = a.v4_value();
   if ((last & 0xFFU) != 0xFFU) return false;
   const std::uint32_t host_bits = ~std::uint32_t{0} >> std::countl_zero(last ^ b.v4_value());
-  return host_bits <= 0xFFFFU && (last & host_bits) == host_bits;
+  return host_bits <= 0xFFFFFFU && (last & host_bits) == host_bits;
 }
 
 // Sent to many, hence never a sender. TCP knows no such thing.
