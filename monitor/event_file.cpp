@@ -121,7 +121,7 @@ EventFile::~EventFile() {
 }
 
 Result<void> EventFile::recognise(const std::string& first_bytes, const std::string& name) {
-  const auto format = winlog::sniff_format(first_bytes);
+  const auto format = sniff_format(first_bytes);
   if (!format) return tl::unexpected(format.error());
   format_ = *format;
   source_ = std::string(format_ == EventFormat::kJson ? "jsonl" : to_word(format_)) + ":" + name;

@@ -1,0 +1,116 @@
+#include "server/import_queue.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstring>
+#include <filesystem>
+
+#include "tests/support/eventually.h"
+#include "tests/support/rendered_event.h"
+#include "tests/support/temp_dir.h"
+
+namespace blockwatch {
+namespace {
+
+http::BodyReader body_of(std::string text) {
+  return [text = std::move(text), at = std::size_t{0}](
+             char* buffer, std::size_t size) mutable -> Result<std::size_t> {
+    const std::size_t n = std::min(size, text.size() - at);
+    std::memcpy(buffer, text.data() + at, n);
+    at += n;
+    return n;
+  };
+}
+
+class ImportQueueTest : public testing::Test {
+ protected:
+  ImportJob finished(const std::string& id) {
+    EXPECT_TRUE(eventually([&] {
+      const auto job = queue_.find(id);
+      return job && (job->state == ImportState::kDone || job->state == ImportState::kFailed);
+    }));
+    return queue_.find(id).value_or(ImportJob{});
+  }
+
+  bool spool_is_empty() const {
+    return std::none_of(std::filesystem::directory_iterator(dir_.path()),
+                        std::filesystem::directory_iterator(),
+                        [](const auto& entry) { return entry.path().extension() == ".spool"; });
+  }
+
+  TempDir dir_;
+  CommitSignal commits_;
+  EventWriter writer_{*Store::open({.path = dir_.path("test.db")}), commits_, {}};
+  ImportQueue queue_{writer_, dir_.path(), kBlocksAndDrops};
+};
+
+TEST_F(ImportQueueTest, ReadsAnUploadAndKeepsItsReport) {
+  const auto id = queue_.start(
+      {.body = body_of(rendered_events(1, 100)), .name = "upload.xml", .sent_bytes = 42});
+  ASSERT_TRUE(id);
+  const ImportJob job = finished(*id);
+  EXPECT_EQ(job.state, ImportState::kDone);
+  EXPECT_EQ(job.sent_bytes, 42U);
+  ASSERT_TRUE(job.report);
+  EXPECT_EQ(job.report->source, "xml:upload.xml");
+  EXPECT_EQ(job.report->stored, 100U);
+  EXPECT_TRUE(job.finished);
+  EXPECT_TRUE(eventually([&] { return spool_is_empty(); }));
+}
+
+TEST_F(ImportQueueTest, JobsRunOneAfterTheOther) {
+  std::vector<std::string> ids;
+  for (int i = 0; i < 5; ++i) {
+    const auto id = queue_.start({.body = body_of(rendered_events(1, 50)), .name = "x.xml"});
+    ASSERT_TRUE(id);
+    ids.push_back(*id);
+  }
+  std::uint64_t stored = 0;
+  for (const auto& id : ids) stored += finished(id).report->stored;
+  EXPECT_EQ(stored, 50U);
+}
+
+TEST_F(ImportQueueTest, RefusesWhatIsNoEventFileAndNamesNoPath) {
+  for (const char* text : {"", "hello"}) {
+    const auto id = queue_.start({.body = body_of(text), .name = "x"});
+    ASSERT_FALSE(id);
+    EXPECT_EQ(id.error().code, ErrorCode::kInvalidArgument);
+    EXPECT_EQ(id.error().message.find(dir_.path()), std::string::npos) << id.error().message;
+  }
+  EXPECT_TRUE(spool_is_empty());
+}
+
+TEST_F(ImportQueueTest, ABrokenUploadLeavesNothing) {
+  const auto id = queue_.start({.body = [](char*, std::size_t) -> Result<std::size_t> {
+                                  return make_error(ErrorCode::kUnavailable, "stalled");
+                                },
+                                .name = "x"});
+  ASSERT_FALSE(id);
+  EXPECT_EQ(id.error().code, ErrorCode::kUnavailable);
+  EXPECT_TRUE(spool_is_empty());
+}
+
+TEST_F(ImportQueueTest, UnknownJobsAreNotFound) {
+  EXPECT_FALSE(queue_.find("1"));
+  EXPECT_FALSE(queue_.find(""));
+}
+
+TEST_F(ImportQueueTest, RemovesWhatAnEarlierRunLeft) {
+  const TempDir other;
+  other.write("import-7.spool", "left over");
+  other.write("mine.txt", "kept");
+  const ImportQueue queue(writer_, other.path(), kBlocksAndDrops);
+  EXPECT_FALSE(std::filesystem::exists(other.path("import-7.spool")));
+  EXPECT_TRUE(std::filesystem::exists(other.path("mine.txt")));
+}
+
+TEST_F(ImportQueueTest, TakesNoMoreAfterStop) {
+  queue_.stop();
+  const auto id = queue_.start({.body = body_of(rendered_events(1, 1)), .name = "x.xml"});
+  ASSERT_FALSE(id);
+  EXPECT_EQ(id.error().code, ErrorCode::kUnavailable);
+}
+
+}  // namespace
+}  // namespace blockwatch
