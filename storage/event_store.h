@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,8 @@ namespace blockwatch {
 struct AppendResult {
   std::uint64_t stored = 0;
   std::uint64_t duplicate = 0;   // already in the store, by identity; nothing was added for them
+  std::uint64_t refused = 0;     // not stored: implausible time or unknown event id; counted as
+                                 // damaged at the source
   std::uint64_t newest_seq = 0;  // after the commit
 };
 
@@ -66,10 +69,16 @@ class Store {
   // Identity is (host, channel, record_id, time, event_id), host and channel without case. An event
   // without a record_id is compared by all its fields and raw values instead.
   Result<AppendResult> append(const EventBatch& batch);
+  // Several batches in one transaction, a result for each.
+  Result<std::vector<AppendResult>> append(std::span<const EventBatch> batches);
 
   // Deletes at most max_rows of the oldest rows (lowest seq) that were received before `horizon`.
   // Returns how many went. Readers see a gap up to the highest deleted seq.
   Result<std::uint64_t> delete_oldest(std::uint64_t max_rows, Timestamp horizon);
+
+  // Bytes of the file that hold something: what deleted rows leave is used again, not given back.
+  Result<std::uint64_t> used_bytes();
+  Result<std::uint64_t> newest_seq();
 
   // Moves the write-ahead log into the database as far as readers allow, without waiting.
   Result<void> checkpoint();

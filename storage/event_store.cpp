@@ -1,0 +1,260 @@
+#include "storage/event_store.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "storage/schema.h"
+#include "storage/store_internal.h"
+#include "storage/words.h"
+
+namespace blockwatch {
+namespace {
+
+// About 16 MiB of log between checkpoints: fewer of them than SQLite's own 4 MiB, without the long
+// stalls of a large one.
+constexpr int kCheckpointPages = 4000;
+constexpr int kCacheKib = 64 * 1024;
+
+std::filesystem::path path_of(const std::string& utf8) {
+  return {std::u8string(utf8.begin(), utf8.end())};
+}
+
+}  // namespace
+
+StoreState read_state(SqlConnection& connection) {
+  auto row = connection.use("SELECT newest_seq, deleted_through, max_borrow, rows FROM state");
+  if (!row->step()) throw SQLite::Exception("the table state is empty", SQLITE_CORRUPT);
+  return {static_cast<std::uint64_t>(row->integer(0)), static_cast<std::uint64_t>(row->integer(1)),
+          row->integer(2), static_cast<std::uint64_t>(row->integer(3))};
+}
+
+void write_state(SqlConnection& connection, const StoreState& state) {
+  auto row = connection.use(
+      "UPDATE state SET newest_seq = ?, deleted_through = ?, max_borrow = ?, rows = ?");
+  row->bind(1, static_cast<std::int64_t>(state.newest_seq));
+  row->bind(2, static_cast<std::int64_t>(state.deleted_through));
+  row->bind(3, state.max_borrow);
+  row->bind(4, static_cast<std::int64_t>(state.rows));
+  row->run();
+}
+
+void count_row(RollupDelta& delta, const RowNumbers& row, std::int64_t n) {
+  delta.add_shape(row.shape, row.hour, n);
+  if (row.application != 0) {
+    delta.add_value(RollupField::kApplication, row.application, row.hour, n);
+  }
+  if (row.process_id) delta.add_value(RollupField::kProcessId, *row.process_id, row.hour, n);
+  if (row.filter_id) delta.add_value(RollupField::kFilterId, *row.filter_id, row.hour, n);
+}
+
+Store::Impl::Impl(StoreLock lock, const std::string& path, SqlConnection::Mode mode)
+    : lock_(std::move(lock)), connection_(path, mode) {
+  connection_.execute("PRAGMA cache_size = -" + std::to_string(kCacheKib));
+  connection_.execute("PRAGMA journal_mode = WAL");
+  connection_.execute("PRAGMA synchronous = NORMAL");
+  connection_.execute("PRAGMA wal_autocheckpoint = " + std::to_string(kCheckpointPages));
+  connection_.execute("PRAGMA journal_size_limit = 67108864");
+  connection_.execute("PRAGMA temp_store = MEMORY");
+}
+
+void Store::Impl::forget() {
+  ticks_.reset();
+  interner_.reset();
+}
+
+std::vector<AppendResult> Store::Impl::append(std::span<const EventBatch> batches) {
+  if (!interner_) interner_ = std::make_unique<Interner>(connection_);
+  if (!ticks_) ticks_ = std::make_unique<TickIndex>(connection_, *interner_);
+  SqlTransaction transaction(connection_, SqlTransaction::Kind::kWrite);
+  StoreState state = read_state(connection_);
+  Timestamp received = now();
+  std::uint64_t first_seq = state.newest_seq + 1;
+  RollupDelta delta;
+  std::vector<AppendResult> results;
+  for (const EventBatch& batch : batches) {
+    results.push_back(append_one(batch, received, state, delta));
+  }
+  if (state.newest_seq >= first_seq) {
+    delta.flush(connection_);
+    auto insert = connection_.use("INSERT INTO batch(first_seq, received_time) VALUES(?, ?)");
+    insert->bind(1, static_cast<std::int64_t>(first_seq));
+    insert->bind(2, received.ticks);
+    insert->run();
+    state.max_borrow = ticks_->max_borrow();
+    write_state(connection_, state);
+  }
+  transaction.commit();
+  for (AppendResult& result : results) result.newest_seq = state.newest_seq;
+  return results;
+}
+
+AppendResult Store::Impl::append_one(const EventBatch& batch, Timestamp received, StoreState& state,
+                                     RollupDelta& delta) {
+  AppendResult result;
+  auto insert = connection_.use(
+      "INSERT INTO event(key, seq, shape, record_id, application, process_id, local_address, "
+      "local_port, remote_address, remote_port, filter_id, raw, borrowed) "
+      "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)");
+  auto bind_number = [&](int index, const auto& value) {
+    if (value) {
+      insert->bind(index, static_cast<std::int64_t>(*value));
+    } else {
+      insert->bind_null(index);
+    }
+  };
+  for (const Event& event : batch.list.events) {
+    if (!is_plausible(event.time) || !is_event_id(event.event_id)) {
+      ++result.refused;
+      continue;
+    }
+    Interner::Numbers numbers = interner_->numbers_of(event, raw_row_);
+    auto place = ticks_->place(event, numbers.identity_class);
+    if (!place) {
+      ++result.duplicate;
+      continue;
+    }
+    insert->bind(1, place->key);
+    insert->bind(2, static_cast<std::int64_t>(++state.newest_seq));
+    insert->bind(3, numbers.shape);
+    bind_number(4, event.record_id);
+    insert->bind(5, numbers.application);
+    bind_number(6, event.process_id);
+    bind_address(*insert, 7, event.local_address);
+    bind_number(8, event.local_port);
+    bind_address(*insert, 9, event.remote_address);
+    bind_number(10, event.remote_port);
+    bind_number(11, event.filter_id);
+    if (raw_row_.empty()) {
+      insert->bind_null(12);
+    } else {
+      insert->bind_blob(12, raw_row_);
+    }
+    if (place->borrowed == 0) {
+      insert->bind_null(13);
+    } else {
+      insert->bind(13, place->borrowed);
+    }
+    insert->run();
+    ++result.stored;
+    RowNumbers row{numbers.shape, numbers.application, {}, {}, event.time.ticks / kTicksPerHour};
+    if (event.process_id) row.process_id = static_cast<std::int64_t>(*event.process_id);
+    if (event.filter_id) row.filter_id = static_cast<std::int64_t>(*event.filter_id);
+    count_row(delta, row, 1);
+  }
+  state.rows += result.stored;
+  update_source(batch, result, received);
+  return result;
+}
+
+void Store::Impl::update_source(const EventBatch& batch, const AppendResult& result,
+                                Timestamp received) {
+  auto upsert = connection_.use(
+      "INSERT INTO source(name, position, stored, lost, damaged, last_event_time, updated) "
+      "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT(name) DO UPDATE SET "
+      "position = CASE WHEN ?2 = '' THEN position ELSE ?2 END, stored = stored + ?3, "
+      "lost = lost + ?4, damaged = damaged + ?5, "
+      "last_event_time = max(ifnull(last_event_time, ?6), ifnull(?6, last_event_time)), "
+      "updated = ?7");
+  upsert->bind_text(1, batch.source);
+  upsert->bind_text(2, batch.position);
+  upsert->bind(3, static_cast<std::int64_t>(result.stored));
+  upsert->bind(4, static_cast<std::int64_t>(batch.lost));
+  upsert->bind(5, static_cast<std::int64_t>(batch.damaged + result.refused));
+  std::int64_t newest = -1;
+  for (const Event& event : batch.list.events) {
+    if (is_plausible(event.time)) newest = std::max(newest, event.time.ticks);
+  }
+  if (newest < 0) {
+    upsert->bind_null(6);
+  } else {
+    upsert->bind(6, newest);
+  }
+  upsert->bind(7, received.ticks);
+  upsert->run();
+}
+
+Store::Store(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Store::~Store() = default;
+
+Result<std::unique_ptr<Store>> Store::open(const StoreOptions& options) {
+  try {
+    auto path = path_of(options.path);
+    std::error_code error;
+    auto folder = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
+    if (options.path.empty() || !std::filesystem::is_directory(folder, error)) {
+      return make_error(ErrorCode::kIo,
+                        "cannot open the store " + options.path + ": its folder does not exist");
+    }
+    if (!options.create && !std::filesystem::exists(path, error)) {
+      return make_error(ErrorCode::kNotFound, "the store " + options.path + " does not exist");
+    }
+    auto lock = StoreLock::acquire(options.path + ".lock");
+    if (!lock) return tl::unexpected<Error>(lock.error());
+    auto mode = options.create ? SqlConnection::Mode::kCreate : SqlConnection::Mode::kReadWrite;
+    auto impl = std::make_unique<Impl>(std::move(*lock), options.path, mode);
+    if (auto migrated = migrate(impl->connection()); !migrated) {
+      return make_error(migrated.error().code, options.path + ": " + migrated.error().message);
+    }
+    return std::unique_ptr<Store>(new Store(std::move(impl)));
+  } catch (const SQLite::Exception& e) {
+    return tl::unexpected<Error>(to_error(e, "open the store " + options.path));
+  }
+}
+
+Result<AppendResult> Store::append(const EventBatch& batch) {
+  auto results = append(std::span<const EventBatch>(&batch, 1));
+  if (!results) return tl::unexpected<Error>(results.error());
+  return results->front();
+}
+
+Result<std::vector<AppendResult>> Store::append(std::span<const EventBatch> batches) {
+  try {
+    return impl_->append(batches);
+  } catch (const SQLite::Exception& e) {
+    impl_->forget();
+    return tl::unexpected<Error>(to_error(e, "write to the store"));
+  } catch (...) {
+    impl_->forget();
+    throw;
+  }
+}
+
+Result<std::uint64_t> Store::delete_oldest(std::uint64_t max_rows, Timestamp horizon) {
+  try {
+    return impl_->delete_oldest(max_rows, horizon);
+  } catch (const SQLite::Exception& e) {
+    return tl::unexpected<Error>(to_error(e, "delete old events"));
+  }
+}
+
+Result<std::uint64_t> Store::used_bytes() {
+  try {
+    SqlConnection& connection = impl_->connection();
+    auto pages = connection.query_integer("PRAGMA page_count") -
+                 connection.query_integer("PRAGMA freelist_count");
+    return static_cast<std::uint64_t>(pages * connection.query_integer("PRAGMA page_size"));
+  } catch (const SQLite::Exception& e) {
+    return tl::unexpected<Error>(to_error(e, "measure the store"));
+  }
+}
+
+Result<std::uint64_t> Store::newest_seq() {
+  try {
+    return read_state(impl_->connection()).newest_seq;
+  } catch (const SQLite::Exception& e) {
+    return tl::unexpected<Error>(to_error(e, "read the store"));
+  }
+}
+
+Result<void> Store::checkpoint() {
+  try {
+    sqlite3* db = impl_->connection().handle();
+    int code = sqlite3_wal_checkpoint_v2(db, nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
+    if (code != SQLITE_OK) throw SQLite::Exception(db, code);
+    return {};
+  } catch (const SQLite::Exception& e) {
+    return tl::unexpected<Error>(to_error(e, "checkpoint the store"));
+  }
+}
+
+}  // namespace blockwatch

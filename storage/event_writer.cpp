@@ -1,0 +1,260 @@
+#include "storage/event_writer.h"
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <exception>
+#include <mutex>
+#include <span>
+#include <thread>
+#include <vector>
+
+namespace blockwatch {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
+
+// Batches that wait are committed together up to this many events: the cost of a commit is then
+// shared, and a slow consumer still sees its first events soon.
+constexpr std::uint64_t kMaxTransactionEvents = 16'384;
+constexpr std::uint64_t kRetentionSlice = 2'000;
+constexpr auto kRetentionEvery = std::chrono::minutes(1);
+constexpr auto kFirstRetry = milliseconds(50);
+constexpr auto kLastRetry = milliseconds(5'000);
+
+}  // namespace
+
+class EventWriter::Impl {
+ public:
+  Impl(std::unique_ptr<Store> store, CommitSignal& signal, RetentionOptions retention)
+      : store_(std::move(store)),
+        signal_(signal),
+        retention_(retention),
+        thread_([this] { run(); }) {}
+
+  ~Impl() {
+    if (thread_.joinable()) stop(4000);
+  }
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
+
+  bool push(EventBatch batch, Done done, const std::stop_token& stop_asked) {
+    std::unique_lock lock(mutex_);
+    std::uint64_t events = batch.list.events.size();
+    auto fits = [&] {
+      return stopping_ || queued_events_ == 0 || queued_events_ + events <= kMaxQueuedEvents;
+    };
+    if (!room_.wait(lock, stop_asked, fits) || stopping_ || stop_asked.stop_requested()) {
+      return false;
+    }
+    queued_events_ += events;
+    queue_.push_back({std::move(batch), std::move(done)});
+    work_.notify_one();
+    return true;
+  }
+
+  bool stop(std::uint32_t drain_ms) {
+    std::lock_guard once(stop_mutex_);
+    {
+      std::lock_guard lock(mutex_);
+      if (!stopping_) deadline_ = Clock::now() + milliseconds(drain_ms);
+      stopping_ = true;
+    }
+    room_.notify_all();
+    work_.notify_all();
+    if (thread_.joinable()) thread_.join();
+    std::lock_guard lock(mutex_);
+    return queue_.empty();
+  }
+
+  WriterCounters counters() const {
+    std::lock_guard lock(mutex_);
+    WriterCounters counters = counters_;
+    counters.queued_batches = queue_.size();
+    counters.queued_events = queued_events_;
+    if (failing_since_) {
+      auto waited = std::chrono::duration_cast<milliseconds>(Clock::now() - *failing_since_);
+      counters.stalled_ms = waited.count() + 1;
+    }
+    return counters;
+  }
+
+ private:
+  struct Item {
+    EventBatch batch;
+    Done done;
+  };
+
+  void run() {
+    publish_existing();
+    auto retry = kFirstRetry;
+    while (true) {
+      std::size_t taken = 0;
+      {
+        std::unique_lock lock(mutex_);
+        work_.wait_until(lock, next_retention_, [&] { return stopping_ || !queue_.empty(); });
+        if (queue_.empty()) {
+          if (stopping_) return;
+        } else {
+          taken = batches_to_take();
+        }
+      }
+      if (taken == 0) {
+        retain_once();
+        continue;
+      }
+      if (commit(taken)) {
+        retry = kFirstRetry;
+        continue;
+      }
+      std::unique_lock lock(mutex_);
+      if (stopping_ && Clock::now() >= deadline_) return;
+      // Woken early only by stop(), which then still gets its tries until the deadline.
+      bool was_stopping = stopping_;
+      auto until = Clock::now() + retry;
+      if (stopping_) until = std::min(until, deadline_);
+      work_.wait_until(lock, until, [&] { return stopping_ && !was_stopping; });
+      retry = std::min<milliseconds>(retry * 2, kLastRetry);
+    }
+  }
+
+  // The stored events count as committed for those who wait for newer ones.
+  void publish_existing() {
+    try {
+      if (auto newest = store_->newest_seq()) signal_.publish(*newest);
+    } catch (const std::exception&) {
+      // The first real commit reports what is wrong.
+      return;
+    }
+  }
+
+  // How many of the queued batches go into the next transaction. Requires the lock.
+  std::size_t batches_to_take() const {
+    std::uint64_t events = 0;
+    std::size_t count = 0;
+    for (const Item& item : queue_) {
+      events += item.batch.list.events.size();
+      if (count > 0 && events > kMaxTransactionEvents) break;
+      ++count;
+    }
+    return count;
+  }
+
+  // The batches stay at the front of the queue until they are committed; only this thread removes.
+  bool commit(std::size_t count) {
+    std::vector<EventBatch> batches;
+    {
+      std::lock_guard lock(mutex_);
+      for (std::size_t i = 0; i < count; ++i) batches.push_back(std::move(queue_[i].batch));
+    }
+    auto results = append(batches);
+    std::vector<Done> done;
+    {
+      std::lock_guard lock(mutex_);
+      if (!results) {
+        for (std::size_t i = 0; i < count; ++i) queue_[i].batch = std::move(batches[i]);
+        ++counters_.failures;
+        counters_.last_error = results.error().message;
+        if (!failing_since_) failing_since_ = Clock::now();
+        return false;
+      }
+      for (std::size_t i = 0; i < count; ++i) {
+        queued_events_ -= batches[i].list.events.size();
+        counters_.stored += (*results)[i].stored;
+        counters_.duplicate += (*results)[i].duplicate;
+        done.push_back(std::move(queue_.front().done));
+        queue_.pop_front();
+      }
+      counters_.last_error.clear();
+      failing_since_.reset();
+    }
+    room_.notify_all();
+    signal_.publish(results->back().newest_seq);
+    for (std::size_t i = 0; i < count; ++i) {
+      if (done[i]) tell(done[i], (*results)[i]);
+    }
+    return true;
+  }
+
+  // A caller's fault must not end the writer's thread.
+  void tell(const Done& done, const AppendResult& result) {
+    try {
+      done(result);
+    } catch (const std::exception& e) {
+      std::lock_guard lock(mutex_);
+      counters_.last_error = std::string("after a commit: ") + e.what();
+    }
+  }
+
+  Result<std::vector<AppendResult>> append(std::span<const EventBatch> batches) {
+    try {
+      return store_->append(batches);
+    } catch (const std::exception& e) {
+      return make_error(ErrorCode::kInternal,
+                        std::string("cannot write to the store: ") + e.what());
+    }
+  }
+
+  // One slice; the next follows at once while there is more to delete, unless batches wait.
+  void retain_once() {
+    next_retention_ = Clock::now() + kRetentionEvery;
+    try {
+      auto deleted = delete_slice();
+      if (deleted && *deleted > 0) next_retention_ = Clock::now();
+    } catch (const std::exception& e) {
+      std::lock_guard lock(mutex_);
+      counters_.last_error = std::string("retention failed: ") + e.what();
+    }
+  }
+
+  Result<std::uint64_t> delete_slice() {
+    if (retention_.days > 0) {
+      std::int64_t day = 24 * 3600 * Timestamp::kTicksPerSecond;
+      auto deleted = store_->delete_oldest(
+          kRetentionSlice, Timestamp{now().ticks - std::int64_t{retention_.days} * day});
+      if (!deleted || *deleted > 0) return deleted;
+    }
+    if (retention_.max_bytes > 0) {
+      auto used = store_->used_bytes();
+      if (!used) return used;
+      if (*used > retention_.max_bytes)
+        return store_->delete_oldest(kRetentionSlice, kMaxTimestamp);
+    }
+    return std::uint64_t{0};
+  }
+
+  std::unique_ptr<Store> store_;  // the writer's thread only
+  CommitSignal& signal_;
+  const RetentionOptions retention_;
+  Clock::time_point next_retention_ = Clock::now();  // the writer's thread only
+
+  std::mutex stop_mutex_;  // one stop() at a time
+  mutable std::mutex mutex_;
+  std::condition_variable_any room_;
+  std::condition_variable work_;
+  std::deque<Item> queue_;                          // guarded by mutex_
+  std::uint64_t queued_events_ = 0;                 // guarded by mutex_
+  WriterCounters counters_;                         // guarded by mutex_
+  std::optional<Clock::time_point> failing_since_;  // guarded by mutex_
+  bool stopping_ = false;                           // guarded by mutex_
+  Clock::time_point deadline_;                      // guarded by mutex_
+  std::thread thread_;                              // last: it starts when everything else is there
+};
+
+EventWriter::EventWriter(std::unique_ptr<Store> store, CommitSignal& signal,
+                         RetentionOptions retention)
+    : impl_(std::make_unique<Impl>(std::move(store), signal, retention)) {}
+
+EventWriter::~EventWriter() = default;
+
+bool EventWriter::push(EventBatch batch, Done done, std::stop_token stop) {
+  return impl_->push(std::move(batch), std::move(done), stop);
+}
+
+bool EventWriter::stop(std::uint32_t drain_ms) { return impl_->stop(drain_ms); }
+
+WriterCounters EventWriter::counters() const { return impl_->counters(); }
+
+}  // namespace blockwatch

@@ -1,0 +1,279 @@
+#include "storage/raw_codec.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+namespace blockwatch {
+namespace {
+
+constexpr std::uint8_t kFirstConstant = 32;  // choices from here on are constants of the field
+constexpr std::size_t kMaxFamilies = 4096;   // kept in memory; more start afresh
+
+void put_number(std::string& out, std::uint64_t value) {
+  while (value >= 0x80) {
+    out.push_back(static_cast<char>((value & 0x7f) | 0x80));
+    value >>= 7;
+  }
+  out.push_back(static_cast<char>(value));
+}
+
+void put_text(std::string& out, std::string_view text) {
+  put_number(out, text.size());
+  out.append(text);
+}
+
+// Reads from the front; false when the bytes end too early.
+bool take_number(std::string_view& in, std::uint64_t& value) {
+  value = 0;
+  for (unsigned shift = 0; shift < 64 && !in.empty(); shift += 7) {
+    auto byte = static_cast<std::uint8_t>(in.front());
+    in.remove_prefix(1);
+    value |= std::uint64_t{byte & 0x7fU} << shift;
+    if (byte < 0x80) return true;
+  }
+  return false;
+}
+
+bool take_text(std::string_view& in, std::string_view& text) {
+  std::uint64_t size = 0;
+  if (!take_number(in, size) || size > in.size()) return false;
+  text = in.substr(0, static_cast<std::size_t>(size));
+  in.remove_prefix(text.size());
+  return true;
+}
+
+using Buffer = std::array<char, 64>;
+
+template <class Number>
+std::optional<std::string_view> number_text(const std::optional<Number>& value, Buffer& buffer) {
+  if (!value) return std::nullopt;
+  auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), std::uint64_t{*value}).ptr;
+  return std::string_view(buffer.data(), static_cast<std::size_t>(end - buffer.data()));
+}
+
+std::optional<std::string_view> address_text(const std::optional<IpAddress>& address,
+                                             Buffer& buffer) {
+  if (!address) return std::nullopt;
+  const char* end = format_ip_address(*address, buffer.data());
+  return std::string_view(buffer.data(), static_cast<std::size_t>(end - buffer.data()));
+}
+
+std::optional<std::string_view> present(std::string_view text) {
+  if (text.empty()) return std::nullopt;
+  return text;
+}
+
+// The text a rule stands for; nullopt when the event has no such value or the rule is not derived.
+std::optional<std::string_view> derived(RawRule rule, const Event& event, Buffer& buffer) {
+  switch (rule) {
+    case RawRule::kProcessId:
+      return number_text(event.process_id, buffer);
+    case RawRule::kApplication:
+      return present(event.application);
+    case RawRule::kLocalAddress:
+      return address_text(event.local_address, buffer);
+    case RawRule::kLocalPort:
+      return number_text(event.local_port, buffer);
+    case RawRule::kRemoteAddress:
+      return address_text(event.remote_address, buffer);
+    case RawRule::kRemotePort:
+      return number_text(event.remote_port, buffer);
+    case RawRule::kProtocol:
+      return number_text(event.protocol, buffer);
+    case RawRule::kFilterId:
+      return number_text(event.filter_id, buffer);
+    case RawRule::kLayerId:
+      return number_text(event.layer_id, buffer);
+    case RawRule::kInterfaceIndex:
+      return number_text(event.interface_index, buffer);
+    case RawRule::kUser:
+      return present(event.user);
+    case RawRule::kFilterOrigin:
+      return present(event.filter_origin);
+    case RawRule::kFilterName:
+      return present(event.filter_name);
+    case RawRule::kLayer:
+      return present(event.layer);
+    case RawRule::kHost:
+      return present(event.host);
+    case RawRule::kRecordId:
+      return number_text(event.record_id, buffer);
+    case RawRule::kIcmpType:
+      return number_text(event.icmp_type, buffer);
+    case RawRule::kIcmpCode:
+      return number_text(event.icmp_code, buffer);
+    case RawRule::kLiteral:
+    case RawRule::kInterned:
+    case RawRule::kConstant:
+      break;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::string to_bytes(const RawTemplate& raw_template) {
+  std::string bytes;
+  put_number(bytes, raw_template.size());
+  for (const RawTemplateField& field : raw_template) {
+    put_text(bytes, field.name);
+    bytes.push_back(static_cast<char>(field.rule));
+    if (field.rule == RawRule::kConstant) put_text(bytes, field.constant);
+  }
+  return bytes;
+}
+
+Result<RawTemplate> parse_raw_template(std::string_view bytes) {
+  auto broken = [] { return make_error(ErrorCode::kCorrupt, "a raw template is damaged"); };
+  std::uint64_t count = 0;
+  if (!take_number(bytes, count) || count > bytes.size()) return broken();
+  RawTemplate result;
+  for (; count > 0; --count) {
+    std::string_view name;
+    if (!take_text(bytes, name) || bytes.empty()) return broken();
+    auto rule = static_cast<std::uint8_t>(bytes.front());
+    bytes.remove_prefix(1);
+    if (rule > static_cast<std::uint8_t>(RawRule::kIcmpCode)) return broken();
+    std::string_view constant;
+    if (RawRule{rule} == RawRule::kConstant && !take_text(bytes, constant)) return broken();
+    result.push_back({std::string(name), RawRule{rule}, std::string(constant)});
+  }
+  if (!bytes.empty()) return broken();
+  return result;
+}
+
+RawEncoder::Family& RawEncoder::family_of(std::span<const RawField> raw) {
+  names_.clear();
+  for (const RawField& field : raw) put_text(names_, field.name);
+  auto found = families_.find(names_);
+  if (found != families_.end()) return found->second;
+  if (families_.size() >= kMaxFamilies) families_.clear();
+  Family family;
+  for (const RawField& field : raw) family.fields.push_back({std::string(field.name), {}, {}});
+  return families_.emplace(names_, std::move(family)).first->second;
+}
+
+void RawEncoder::remember(std::uint32_t id, const RawTemplate& raw_template) {
+  std::vector<RawField> names;
+  for (const RawTemplateField& field : raw_template) names.push_back({field.name, {}});
+  Family& family = family_of(names);
+  std::vector<std::uint8_t> choices;
+  for (std::size_t i = 0; i < raw_template.size(); ++i) {
+    const RawTemplateField& from = raw_template[i];
+    auto& constants = family.fields[i].constants;
+    if (from.rule != RawRule::kConstant) {
+      choices.push_back(static_cast<std::uint8_t>(from.rule));
+      continue;
+    }
+    auto at = std::find(constants.begin(), constants.end(), from.constant);
+    auto index = static_cast<std::size_t>(at - constants.begin());
+    if (index >= kMaxConstants) return;  // not ours: usable for reading, not for writing
+    if (at == constants.end()) constants.push_back(from.constant);
+    choices.push_back(static_cast<std::uint8_t>(kFirstConstant + index));
+  }
+  family.templates.emplace(std::move(choices), id);
+}
+
+std::uint8_t RawEncoder::choose(Field& field, const Event& event, std::string_view value,
+                                bool may_grow) {
+  Buffer buffer;
+  // The rule of the last event first: it is nearly always right, and equal values (a loopback
+  // connection) then do not make templates of their own.
+  if (derived(field.last_rule, event, buffer) == value) {
+    return static_cast<std::uint8_t>(field.last_rule);
+  }
+  auto& constants = field.constants;
+  auto at = std::find(constants.begin(), constants.end(), value);
+  if (at == constants.end() || field.last_rule != RawRule::kConstant) {
+    for (auto r = static_cast<std::uint8_t>(RawRule::kProcessId);
+         r <= static_cast<std::uint8_t>(RawRule::kIcmpCode); ++r) {
+      if (derived(RawRule{r}, event, buffer) == value) {
+        field.last_rule = RawRule{r};
+        return r;
+      }
+    }
+  }
+  if (at != constants.end() ||
+      (may_grow && value.size() < kMinInternedBytes && constants.size() < kMaxConstants)) {
+    auto index = static_cast<std::uint8_t>(at - constants.begin());
+    if (at == constants.end()) constants.emplace_back(value);
+    field.last_rule = RawRule::kConstant;
+    return static_cast<std::uint8_t>(kFirstConstant + index);
+  }
+  return static_cast<std::uint8_t>(value.size() < kMinInternedBytes ? RawRule::kLiteral
+                                                                    : RawRule::kInterned);
+}
+
+std::uint32_t RawEncoder::encode(const Event& event, const AddTemplate& add_template,
+                                 const Intern& intern, std::string& row) {
+  row.clear();
+  if (event.raw.empty()) return 0;
+  Family& family = family_of(event.raw);
+  bool may_grow = family.templates.size() < kMaxTemplates;
+  choices_.clear();
+  for (std::size_t i = 0; i < event.raw.size(); ++i) {
+    choices_.push_back(choose(family.fields[i], event, event.raw[i].value, may_grow));
+  }
+  if (!may_grow && !family.templates.contains(choices_)) {
+    std::fill(choices_.begin(), choices_.end(), static_cast<std::uint8_t>(RawRule::kLiteral));
+  }
+  for (std::size_t i = 0; i < event.raw.size(); ++i) {
+    std::string_view value = event.raw[i].value;
+    if (RawRule{choices_[i]} == RawRule::kInterned) {
+      if (auto id = intern(value)) {
+        put_number(row, *id);
+        continue;
+      }
+      choices_[i] = static_cast<std::uint8_t>(RawRule::kLiteral);
+    }
+    if (RawRule{choices_[i]} == RawRule::kLiteral) put_text(row, value);
+  }
+  auto known = family.templates.find(choices_);
+  if (known != family.templates.end()) return known->second;
+  RawTemplate made;
+  for (std::size_t i = 0; i < choices_.size(); ++i) {
+    const Field& field = family.fields[i];
+    if (choices_[i] >= kFirstConstant) {
+      std::size_t index = choices_[i] - std::size_t{kFirstConstant};
+      made.push_back({field.name, RawRule::kConstant, field.constants[index]});
+    } else {
+      made.push_back({field.name, RawRule{choices_[i]}, {}});
+    }
+  }
+  std::uint32_t id = add_template(to_bytes(made));
+  family.templates.emplace(choices_, id);
+  return id;
+}
+
+Result<std::span<const RawField>> decode_raw(const RawTemplate& raw_template, const Event& event,
+                                             std::string_view row, const RawText& text,
+                                             TextArena& arena) {
+  auto broken = [] {
+    return make_error(ErrorCode::kCorrupt, "the raw values of an event do not fit their template");
+  };
+  auto fields = arena.array<RawField>(raw_template.size());
+  Buffer buffer;
+  for (std::size_t i = 0; i < raw_template.size(); ++i) {
+    const RawTemplateField& from = raw_template[i];
+    std::string_view value;
+    if (from.rule == RawRule::kLiteral) {
+      if (!take_text(row, value)) return broken();
+    } else if (from.rule == RawRule::kInterned) {
+      std::uint64_t id = 0;
+      if (!take_number(row, id) || id > 0xffffffffU) return broken();
+      value = text(static_cast<std::uint32_t>(id));
+    } else if (from.rule == RawRule::kConstant) {
+      value = from.constant;
+    } else {
+      auto rebuilt = derived(from.rule, event, buffer);
+      if (!rebuilt) return broken();
+      value = *rebuilt;
+    }
+    fields[i] = {arena.copy(from.name), arena.copy(value)};
+  }
+  if (!row.empty()) return broken();
+  return fields;
+}
+
+}  // namespace blockwatch

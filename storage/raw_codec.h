@@ -1,0 +1,103 @@
+#pragma once
+// Keeps every EventData name and value exactly, at the price of a few bytes a row: most values are
+// another spelling of a column (a port, an address), and the rest are mostly the same few words.
+// A template names, per field, where its value comes from; a row keeps only what is left.
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "storage/event.h"
+#include "storage/result.h"
+
+namespace blockwatch {
+
+// Numbers are part of the file format: append only.
+enum class RawRule : std::uint8_t {
+  kLiteral,   // in the row's bytes: length, then the text
+  kInterned,  // in the row's bytes: the id of a dictionary text
+  kConstant,  // in the template
+  kProcessId,
+  kApplication,
+  kLocalAddress,
+  kLocalPort,
+  kRemoteAddress,
+  kRemotePort,
+  kProtocol,
+  kFilterId,
+  kLayerId,
+  kInterfaceIndex,
+  kUser,
+  kFilterOrigin,
+  kFilterName,
+  kLayer,
+  kHost,
+  kRecordId,
+  kIcmpType,
+  kIcmpCode,
+};
+
+struct RawTemplateField {
+  std::string name;
+  RawRule rule = RawRule::kLiteral;
+  std::string constant;  // for kConstant
+};
+using RawTemplate = std::vector<RawTemplateField>;
+
+std::string to_bytes(const RawTemplate& raw_template);
+Result<RawTemplate> parse_raw_template(std::string_view bytes);
+
+// Chooses templates and makes a row's bytes. Bounded: a field spelled in more than kMaxConstants
+// ways, or names with more than kMaxTemplates templates, fall back to literals. Not thread-safe.
+class RawEncoder {
+ public:
+  // Gives a new template its id (1 or higher).
+  using AddTemplate = std::function<std::uint32_t(const std::string& bytes)>;
+  // The dictionary id of a text, or nullopt when the dictionary takes no more.
+  using Intern = std::function<std::optional<std::uint32_t>(std::string_view text)>;
+
+  static constexpr std::size_t kMaxConstants = 12;
+  static constexpr std::size_t kMaxTemplates = 1024;
+  static constexpr std::size_t kMinInternedBytes = 12;
+
+  // A template stored earlier.
+  void remember(std::uint32_t id, const RawTemplate& raw_template);
+
+  // The template's id, 0 when the event has no raw fields; `row` is replaced by the row's bytes.
+  std::uint32_t encode(const Event& event, const AddTemplate& add_template, const Intern& intern,
+                       std::string& row);
+
+ private:
+  struct Field {
+    std::string name;
+    RawRule last_rule = RawRule::kLiteral;
+    std::vector<std::string> constants;
+  };
+  struct Family {  // all templates with the same names in the same order
+    std::vector<Field> fields;
+    std::map<std::vector<std::uint8_t>, std::uint32_t> templates;  // by choice per field
+  };
+
+  Family& family_of(std::span<const RawField> raw);
+  static std::uint8_t choose(Field& field, const Event& event, std::string_view value,
+                             bool may_grow);
+
+  std::unordered_map<std::string, Family> families_;  // by the names, each with its length
+  std::string names_;                                 // scratch
+  std::vector<std::uint8_t> choices_;                 // scratch
+};
+
+// What encode() was given, byte for byte. `event` holds the other fields; the result and its text
+// live in `arena`. kCorrupt when the bytes do not fit the template.
+using RawText = std::function<std::string_view(std::uint32_t id)>;
+Result<std::span<const RawField>> decode_raw(const RawTemplate& raw_template, const Event& event,
+                                             std::string_view row, const RawText& text,
+                                             TextArena& arena);
+
+}  // namespace blockwatch

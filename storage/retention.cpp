@@ -1,0 +1,65 @@
+#include "storage/row_internal.h"
+#include "storage/store_internal.h"
+
+namespace blockwatch {
+
+std::uint64_t Store::Impl::delete_oldest(std::uint64_t max_rows, Timestamp horizon) {
+  SqlTransaction transaction(connection_, SqlTransaction::Kind::kWrite);
+  StoreState state = read_state(connection_);
+  std::uint64_t first = state.deleted_through + 1;
+  if (max_rows == 0 || first > state.newest_seq) return 0;
+  std::uint64_t last = std::min(state.newest_seq, state.deleted_through + max_rows);
+  {
+    // The first commit that is young enough ends it; only commits of this slice are looked at.
+    auto young = connection_.use(
+        "SELECT first_seq FROM batch WHERE first_seq >= ifnull((SELECT max(first_seq) FROM batch "
+        "WHERE first_seq <= ?1), 0) AND first_seq <= ?2 AND received_time >= ?3 "
+        "ORDER BY first_seq LIMIT 1");
+    young->bind(1, static_cast<std::int64_t>(first));
+    young->bind(2, static_cast<std::int64_t>(last));
+    young->bind(3, horizon.ticks);
+    if (young->step()) last = static_cast<std::uint64_t>(young->integer(0)) - 1;
+  }
+  if (last < first) return 0;
+
+  std::uint64_t deleted = 0;
+  RollupDelta delta;
+  {
+    auto rows = connection_.use(
+        "SELECT key, shape, application, process_id, filter_id, ifnull(borrowed, 0) FROM event "
+        "INDEXED BY event_seq WHERE seq BETWEEN ? AND ?");
+    rows->bind(1, static_cast<std::int64_t>(first));
+    rows->bind(2, static_cast<std::int64_t>(last));
+    while (rows->step()) {
+      RowNumbers row{static_cast<std::uint32_t>(rows->integer(1)),
+                     static_cast<std::uint32_t>(rows->integer(2)),
+                     {},
+                     {},
+                     (tick_of(rows->integer(0)) - rows->integer(5)) / kTicksPerHour};
+      if (!rows->is_null(3)) row.process_id = rows->integer(3);
+      if (!rows->is_null(4)) row.filter_id = rows->integer(4);
+      count_row(delta, row, -1);
+      ++deleted;
+    }
+  }
+  auto remove = connection_.use("DELETE FROM event WHERE seq BETWEEN ? AND ?");
+  remove->bind(1, static_cast<std::int64_t>(first));
+  remove->bind(2, static_cast<std::int64_t>(last));
+  remove->run();
+  delta.flush(connection_);
+  // The commit that holds the next event is still needed for its time.
+  auto forget_commits = connection_.use(
+      "DELETE FROM batch WHERE first_seq < (SELECT max(first_seq) FROM batch WHERE first_seq <= "
+      "?)");
+  forget_commits->bind(1, static_cast<std::int64_t>(last + 1));
+  forget_commits->run();
+  state.deleted_through = last;
+  state.rows -= deleted;
+  write_state(connection_, state);
+  transaction.commit();
+  // It remembers identities of rows that are gone.
+  ticks_.reset();
+  return deleted;
+}
+
+}  // namespace blockwatch

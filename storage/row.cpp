@@ -1,0 +1,105 @@
+#include <algorithm>
+#include <cstring>
+
+#include "storage/row_internal.h"
+
+namespace blockwatch {
+namespace {
+
+template <class T>
+std::optional<T> optional_at(const SqlStatement& row, int column) {
+  if (row.is_null(column)) return std::nullopt;
+  return static_cast<T>(row.integer(column));
+}
+
+}  // namespace
+
+void bind_address(SqlStatement& statement, int index, const std::optional<IpAddress>& address) {
+  if (!address) {
+    statement.bind_null(index);
+  } else if (address->is_v4()) {
+    statement.bind(index, address->v4_value());
+  } else {
+    statement.bind_blob(
+        index, {reinterpret_cast<const char*>(address->bytes.data()), address->bytes.size()});
+  }
+}
+
+std::optional<IpAddress> address_at(const SqlStatement& row, int column) {
+  int type = row.type(column);
+  if (type == SQLITE_INTEGER) return IpAddress::v4(static_cast<std::uint32_t>(row.integer(column)));
+  if (type != SQLITE_BLOB) return std::nullopt;
+  std::string_view bytes = row.bytes(column);
+  IpAddress address;
+  if (bytes.size() != address.bytes.size()) {
+    throw SQLite::Exception("an address has not 16 bytes", SQLITE_CORRUPT);
+  }
+  std::memcpy(address.bytes.data(), bytes.data(), bytes.size());
+  return address;
+}
+
+void RowReader::add(const SqlStatement& row) { list_.events.push_back(read(row)); }
+
+Event RowReader::read(const SqlStatement& row) {
+  Event event = shape_event(row.integer(2));
+  event.seq = static_cast<std::uint64_t>(row.integer(1));
+  event.time.ticks = tick_of(row.integer(0)) - row.integer(11);
+  event.received_time = received_time(event.seq);
+  event.record_id = optional_at<std::uint64_t>(row, 3);
+  event.application = application(row.integer(4));
+  event.process_id = optional_at<std::uint64_t>(row, 5);
+  event.local_address = address_at(row, 6);
+  event.local_port = optional_at<std::uint16_t>(row, 7);
+  event.remote_address = address_at(row, 8);
+  event.remote_port = optional_at<std::uint16_t>(row, 9);
+  event.filter_id = optional_at<std::uint64_t>(row, 10);
+  if (!raw_) return event;
+  std::uint32_t id = dictionary_.shape(row.integer(2)).raw_template;
+  if (id == 0) return event;
+  auto text = [&](std::uint32_t text_id) { return dictionary_.raw_text(text_id); };
+  auto raw =
+      decode_raw(dictionary_.raw_template(id), event, row.bytes(kRawColumn), text, list_.text);
+  if (!raw) throw SQLite::Exception(raw.error().message, SQLITE_CORRUPT);
+  event.raw = *raw;
+  return event;
+}
+
+const Event& RowReader::shape_event(std::int64_t id) {
+  auto [entry, added] = shapes_.try_emplace(id);
+  if (added) {
+    Event event = dictionary_.shape(id).event;
+    for (auto* text : {&event.source, &event.host, &event.channel, &event.user, &event.filter_name,
+                       &event.filter_origin, &event.layer}) {
+      *text = list_.text.copy(*text);
+    }
+    entry->second = event;
+  }
+  return entry->second;
+}
+
+std::string_view RowReader::application(std::int64_t id) {
+  if (id == 0) return {};
+  auto [entry, added] = applications_.try_emplace(id);
+  if (added) entry->second = list_.text.copy(dictionary_.application(id));
+  return entry->second;
+}
+
+Timestamp RowReader::received_time(std::uint64_t seq) {
+  if (seq >= batch_first_ && seq <= batch_last_) return batch_received_;
+  auto row = connection_.use(
+      "SELECT first_seq, received_time FROM batch WHERE first_seq <= ? ORDER BY first_seq DESC "
+      "LIMIT 1");
+  row->bind(1, static_cast<std::int64_t>(seq));
+  if (!row->step()) throw SQLite::Exception("an event belongs to no commit", SQLITE_CORRUPT);
+  auto first = static_cast<std::uint64_t>(row->integer(0));
+  if (first == batch_first_ && batch_last_ != 0) {
+    batch_last_ = std::max(batch_last_, seq);
+  } else {
+    batch_first_ = first;
+    batch_last_ = seq;
+  }
+  batch_received_.ticks = row->integer(1);
+  return batch_received_;
+}
+
+}  // namespace blockwatch

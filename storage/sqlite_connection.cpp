@@ -1,0 +1,133 @@
+#include <new>
+
+#include "storage/sqlite_internal.h"
+
+namespace blockwatch {
+
+SqlStatement::SqlStatement(sqlite3* db, std::string_view sql) {
+  int code = sqlite3_prepare_v3(db, sql.data(), static_cast<int>(sql.size()),
+                                SQLITE_PREPARE_PERSISTENT, &statement_, nullptr);
+  if (code != SQLITE_OK) throw SQLite::Exception(db, code);
+}
+
+void SqlStatement::check(int code) const {
+  if (code == SQLITE_NOMEM) throw std::bad_alloc();
+  if (code != SQLITE_OK) throw SQLite::Exception(sqlite3_db_handle(statement_), code);
+}
+
+void SqlStatement::bind_text(int index, std::string_view text) {
+  const char* data = text.empty() ? "" : text.data();
+  check(sqlite3_bind_text64(statement_, index, data, text.size(), SQLITE_STATIC, SQLITE_UTF8));
+}
+
+void SqlStatement::bind_blob(int index, std::string_view bytes) {
+  const char* data = bytes.empty() ? "" : bytes.data();
+  check(sqlite3_bind_blob64(statement_, index, data, bytes.size(), SQLITE_STATIC));
+}
+
+bool SqlStatement::step() {
+  int code = sqlite3_step(statement_);
+  if (code == SQLITE_ROW) return true;
+  if (code == SQLITE_DONE) return false;
+  if (code == SQLITE_NOMEM) throw std::bad_alloc();
+  throw SQLite::Exception(sqlite3_db_handle(statement_), code);
+}
+
+std::string_view SqlStatement::bytes(int column) const {
+  const void* data = sqlite3_column_blob(statement_, column);
+  auto size = static_cast<std::size_t>(sqlite3_column_bytes(statement_, column));
+  if (data == nullptr || size == 0) return {};
+  return {static_cast<const char*>(data), size};
+}
+
+namespace {
+
+int open_flags(SqlConnection::Mode mode) {
+  // A reader is opened read-only, not only query_only: a read-write connection that closes last
+  // would move the write-ahead log into the file, which only the writer may do.
+  if (mode == SqlConnection::Mode::kReadOnly) return SQLite::OPEN_READONLY | SQLite::OPEN_NOMUTEX;
+  int flags = SQLite::OPEN_READWRITE | SQLite::OPEN_NOMUTEX;
+  if (mode == SqlConnection::Mode::kCreate) flags |= SQLite::OPEN_CREATE;
+  return flags;
+}
+
+}  // namespace
+
+SqlConnection::SqlConnection(const std::string& path, Mode mode)
+    : database_(path, open_flags(mode), 5000) {
+  sqlite3_extended_result_codes(database_.getHandle(), 1);
+}
+
+std::int64_t SqlConnection::query_integer(std::string_view sql) {
+  SqlStatement statement(handle(), sql);
+  return statement.step() ? statement.integer(0) : 0;
+}
+
+StatementUse SqlConnection::use(std::string_view sql) {
+  auto& same_text = cache_[std::string(sql)];
+  for (auto& statement : same_text) {
+    if (!statement->busy()) return StatementUse(*statement);
+  }
+  if (cached_ >= kMaxCached) {
+    for (auto& [text, statements] : cache_) {
+      cached_ -= std::erase_if(statements, [](const auto& s) { return !s->busy(); });
+    }
+    std::erase_if(cache_, [&](const auto& entry) {
+      return entry.second.empty() && &entry.second != &same_text;
+    });
+  }
+  same_text.push_back(std::make_unique<SqlStatement>(handle(), sql));
+  ++cached_;
+  return StatementUse(*same_text.back());
+}
+
+void SqlConnection::set_deadline(std::chrono::steady_clock::time_point deadline) {
+  deadline_ = deadline;
+  bool none = deadline == std::chrono::steady_clock::time_point{};
+  sqlite3_progress_handler(handle(), none ? 0 : 1000, none ? nullptr : on_progress, this);
+}
+
+int SqlConnection::on_progress(void* self) {
+  return std::chrono::steady_clock::now() > static_cast<SqlConnection*>(self)->deadline_ ? 1 : 0;
+}
+
+SqlTransaction::SqlTransaction(SqlConnection& connection, Kind kind) : connection_(connection) {
+  connection.use(kind == Kind::kWrite ? "BEGIN IMMEDIATE" : "BEGIN")->run();
+}
+
+SqlTransaction::~SqlTransaction() {
+  // SQLite rolls back by itself on some failures (disk full); then there is nothing to end.
+  if (!open_ || sqlite3_get_autocommit(connection_.handle()) != 0) return;
+  sqlite3_exec(connection_.handle(), "ROLLBACK", nullptr, nullptr, nullptr);
+}
+
+void SqlTransaction::commit() {
+  connection_.use("COMMIT")->run();
+  open_ = false;
+}
+
+Error to_error(const SQLite::Exception& e, std::string_view doing) {
+  std::string message = "cannot " + std::string(doing) + ": " + e.what();
+  switch (e.getErrorCode() & 0xff) {
+    case SQLITE_NOTADB:
+    case SQLITE_CORRUPT:
+      return {ErrorCode::kCorrupt, std::move(message)};
+    case SQLITE_FULL:
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+    case SQLITE_INTERRUPT:
+      return {ErrorCode::kUnavailable, std::move(message)};
+    case SQLITE_READONLY:
+    case SQLITE_PERM:
+    case SQLITE_AUTH:
+      return {ErrorCode::kPermission, std::move(message)};
+    case SQLITE_IOERR:
+    case SQLITE_CANTOPEN:
+    case SQLITE_NOLFS:
+      return {ErrorCode::kIo, std::move(message)};
+    default:
+      return {ErrorCode::kInternal, std::move(message)};
+  }
+}
+
+}  // namespace blockwatch

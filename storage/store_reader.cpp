@@ -1,0 +1,264 @@
+#include <filesystem>
+
+#include "storage/row_internal.h"
+#include "storage/schema.h"
+#include "storage/store_internal.h"
+#include "storage/words.h"
+
+namespace blockwatch {
+namespace {
+
+// The most SQLite maps; it costs address space only, and spares a system call per page read.
+constexpr const char* kMmapBytes = "2147418112";
+// A tail looks at no more rows than this in one call, so that a filter that matches nothing costs
+// many short questions instead of a long one.
+constexpr std::uint64_t kTailWindow = 20'000;
+
+// id_in(SLOT, ID): is the number in the question's set?
+void id_in(sqlite3_context* context, int, sqlite3_value** arguments) {
+  const auto* filter = static_cast<const SqlFilter*>(sqlite3_user_data(context));
+  const std::optional<IdSet>* sets[] = {&filter->shapes, &filter->applications,
+                                        &filter->text_shapes, &filter->text_applications};
+  const auto& set = *sets[sqlite3_value_int(arguments[0]) & 3];
+  auto id = static_cast<std::uint64_t>(sqlite3_value_int64(arguments[1]));
+  sqlite3_result_int(context, set && id < set->size() && (*set)[id] ? 1 : 0);
+}
+
+// address_has(ADDRESS): does its text contain the question's `q`?
+void address_has(sqlite3_context* context, int, sqlite3_value** arguments) {
+  const auto* filter = static_cast<const SqlFilter*>(sqlite3_user_data(context));
+  IpAddress address;
+  int type = sqlite3_value_type(arguments[0]);
+  if (type == SQLITE_INTEGER) {
+    address = IpAddress::v4(static_cast<std::uint32_t>(sqlite3_value_int64(arguments[0])));
+  } else if (type == SQLITE_BLOB && sqlite3_value_bytes(arguments[0]) == 16) {
+    const auto* bytes = static_cast<const std::uint8_t*>(sqlite3_value_blob(arguments[0]));
+    std::copy(bytes, bytes + 16, address.bytes.begin());
+  } else {
+    sqlite3_result_int(context, 0);
+    return;
+  }
+  Event event;
+  event.event_id = kEventIds.front();
+  event.local_address = address;
+  Filter question;
+  question.q = filter->text;
+  sqlite3_result_int(context, matches(question, event) ? 1 : 0);
+}
+
+}  // namespace
+
+StoreReader::Impl::Impl(std::string path)
+    : path_(std::move(path)),
+      connection_(path_, SqlConnection::Mode::kReadOnly),
+      dictionary_(connection_) {
+  connection_.execute("PRAGMA query_only = 1");
+  connection_.execute("PRAGMA wal_autocheckpoint = 0");
+  connection_.execute(std::string("PRAGMA mmap_size = ") + kMmapBytes);
+  connection_.execute("PRAGMA temp_store = MEMORY");
+  sqlite3* db = connection_.handle();
+  sqlite3_create_function(db, "id_in", 2, SQLITE_UTF8, &filter_, id_in, nullptr, nullptr);
+  sqlite3_create_function(db, "address_has", 1, SQLITE_UTF8, &filter_, address_has, nullptr,
+                          nullptr);
+  if (auto ours = check_schema(connection_); !ours) {
+    throw SQLite::Exception(ours.error().message, SQLITE_NOTADB);
+  }
+}
+
+void StoreReader::Impl::begin() {
+  using Clock = std::chrono::steady_clock;
+  if (deadline_ms == 0) return;
+  connection_.set_deadline(Clock::now() + std::chrono::milliseconds(deadline_ms));
+}
+
+void StoreReader::Impl::end() { connection_.set_deadline({}); }
+
+Error StoreReader::Impl::failure(const SQLite::Exception& e, std::string_view doing) const {
+  if ((e.getErrorCode() & 0xff) == SQLITE_INTERRUPT) {
+    return {ErrorCode::kUnavailable, "the question took longer than " +
+                                         std::to_string(deadline_ms) +
+                                         " ms; ask for a shorter time or fewer events"};
+  }
+  return to_error(e, doing);
+}
+
+void StoreReader::Impl::use_filter(const Filter& filter) {
+  filter_ = compile_filter(filter, dictionary_, state_.max_borrow);
+}
+
+int StoreReader::Impl::bind_filter(SqlStatement& statement, int index) const {
+  for (const SqlValue& value : filter_.values) {
+    if (const auto* number = std::get_if<std::int64_t>(&value)) {
+      statement.bind(index++, *number);
+    } else {
+      statement.bind_blob(index++, std::get<std::string>(value));
+    }
+  }
+  return index;
+}
+
+Tail StoreReader::Impl::tail(const TailQuery& query) {
+  Tail tail;
+  tail.newest_seq = state_.newest_seq;
+  if (query.after < state_.deleted_through) tail.gap_through = state_.deleted_through;
+  std::uint64_t after = std::max(query.after, tail.gap_through);
+  tail.covered_seq = std::max(after, std::min(after + kTailWindow, state_.newest_seq));
+  use_filter(query.filter);
+  if (filter_.nothing || after >= state_.newest_seq) return tail;
+  RowReader reader(connection_, dictionary_, tail.list, query.raw);
+  auto rows = connection_.use(std::string("SELECT ") + kRowColumns + (query.raw ? ", e.raw" : "") +
+                              " FROM event e INDEXED BY event_seq WHERE e.seq > ? AND e.seq <= ? "
+                              "AND +e.key BETWEEN ? AND ?" +
+                              filter_.conditions + " ORDER BY e.seq LIMIT ?");
+  rows->bind(1, static_cast<std::int64_t>(after));
+  rows->bind(2, static_cast<std::int64_t>(tail.covered_seq));
+  rows->bind(3, filter_.first_key);
+  rows->bind(4, filter_.last_key);
+  rows->bind(bind_filter(*rows, 5), query.limit);
+  while (rows->step()) reader.add(*rows);
+  auto& events = tail.list.events;
+  if (events.size() == query.limit) tail.covered_seq = events.back().seq;
+  return tail;
+}
+
+Result<EventList> StoreReader::Impl::event(std::uint64_t seq) {
+  EventList list;
+  RowReader reader(connection_, dictionary_, list, true);
+  auto row = connection_.use(std::string("SELECT ") + kRowColumns +
+                             ", e.raw FROM event e WHERE e.seq = ?");
+  row->bind(1, static_cast<std::int64_t>(seq));
+  if (row->step()) {
+    reader.add(*row);
+    return list;
+  }
+  std::string name = "event " + std::to_string(seq);
+  if (seq >= 1 && seq <= state_.deleted_through) {
+    return make_error(ErrorCode::kGone, name + " was deleted by retention");
+  }
+  return make_error(ErrorCode::kNotFound, name + " does not exist");
+}
+
+std::vector<SourceRecord> StoreReader::Impl::sources() {
+  std::vector<SourceRecord> sources;
+  auto rows = connection_.use(
+      "SELECT name, position, stored, lost, damaged, last_event_time, updated FROM source "
+      "ORDER BY name");
+  while (rows->step()) {
+    SourceRecord source;
+    source.name = rows->bytes(0);
+    source.position = rows->bytes(1);
+    source.stored = static_cast<std::uint64_t>(rows->integer(2));
+    source.lost = static_cast<std::uint64_t>(rows->integer(3));
+    source.damaged = static_cast<std::uint64_t>(rows->integer(4));
+    if (!rows->is_null(5)) source.last_event_time = Timestamp{rows->integer(5)};
+    source.updated = Timestamp{rows->integer(6)};
+    sources.push_back(std::move(source));
+  }
+  return sources;
+}
+
+std::string StoreReader::Impl::position(const std::string& source) {
+  auto row = connection_.use("SELECT position FROM source WHERE name = ?");
+  row->bind_text(1, source);
+  if (!row->step()) return {};
+  return std::string(row->bytes(0));
+}
+
+StoreStatus StoreReader::Impl::status() {
+  StoreStatus status;
+  status.rows = state_.rows;
+  status.newest_seq = state_.newest_seq;
+  auto edge = [&](const char* sql) -> std::optional<std::int64_t> {
+    auto row = connection_.use(sql);
+    if (!row->step()) return std::nullopt;
+    return row->integer(0);
+  };
+  constexpr const char* kTimeOf = "SELECT (key >> 8) - ifnull(borrowed, 0) FROM event ORDER BY key";
+  if (auto seq = edge("SELECT seq FROM event ORDER BY seq LIMIT 1")) {
+    status.oldest_seq = static_cast<std::uint64_t>(*seq);
+  }
+  if (auto time = edge((std::string(kTimeOf) + " LIMIT 1").c_str())) {
+    status.oldest_time = Timestamp{*time};
+  }
+  if (auto time = edge((std::string(kTimeOf) + " DESC LIMIT 1").c_str())) {
+    status.newest_time = Timestamp{*time};
+  }
+  for (const char* suffix : {"", "-wal"}) {
+    std::error_code error;
+    std::string name = path_ + suffix;
+    auto size = std::filesystem::file_size(std::u8string(name.begin(), name.end()), error);
+    if (!error) status.file_bytes += size;
+  }
+  status.schema_version = static_cast<int>(connection_.query_integer("PRAGMA user_version"));
+  return status;
+}
+
+StoreReader::StoreReader(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+StoreReader::~StoreReader() = default;
+
+Result<std::unique_ptr<StoreReader>> StoreReader::open(const std::string& path) {
+  try {
+    return std::unique_ptr<StoreReader>(new StoreReader(std::make_unique<Impl>(path)));
+  } catch (const SQLite::Exception& e) {
+    return tl::unexpected<Error>(to_error(e, "open the store " + path + " for reading"));
+  }
+}
+
+void StoreReader::set_deadline_ms(std::uint32_t deadline_ms) { impl_->deadline_ms = deadline_ms; }
+
+Result<Page> StoreReader::page(const PageQuery& query) {
+  if (query.limit < 1 || query.limit > kMaxPageSize) {
+    return make_error(ErrorCode::kInvalidArgument,
+                      "limit must be 1 to " + std::to_string(kMaxPageSize));
+  }
+  return impl_->ask<Page>("read a page", [&] { return Result<Page>(impl_->page(query)); });
+}
+
+Result<Tail> StoreReader::tail(const TailQuery& query) {
+  if (query.limit < 1 || query.limit > kMaxPageSize) {
+    return make_error(ErrorCode::kInvalidArgument,
+                      "limit must be 1 to " + std::to_string(kMaxPageSize));
+  }
+  return impl_->ask<Tail>("read new events", [&] { return Result<Tail>(impl_->tail(query)); });
+}
+
+Result<EventList> StoreReader::event(std::uint64_t seq) {
+  return impl_->ask<EventList>("read an event", [&] { return impl_->event(seq); });
+}
+
+Result<Top> StoreReader::top(const TopQuery& query) {
+  if (query.limit < 1 || query.limit > kMaxPageSize) {
+    return make_error(ErrorCode::kInvalidArgument,
+                      "limit must be 1 to " + std::to_string(kMaxPageSize));
+  }
+  return impl_->ask<Top>("count values", [&] { return Result<Top>(impl_->top(query)); });
+}
+
+Result<Timeline> StoreReader::timeline(const TimelineQuery& query) {
+  return impl_->ask<Timeline>("count by time", [&] { return impl_->timeline(query); });
+}
+
+Result<std::vector<ValueCount>> StoreReader::field_values(const std::string& field,
+                                                          const std::string& prefix,
+                                                          std::uint32_t limit) {
+  using Values = std::vector<ValueCount>;
+  return impl_->ask<Values>("list values",
+                            [&] { return impl_->field_values(field, prefix, limit); });
+}
+
+Result<std::vector<SourceRecord>> StoreReader::sources() {
+  using Sources = std::vector<SourceRecord>;
+  return impl_->ask<Sources>("list sources", [&] { return Result<Sources>(impl_->sources()); });
+}
+
+Result<std::string> StoreReader::position(const std::string& source) {
+  return impl_->ask<std::string>("read a position",
+                                 [&] { return Result<std::string>(impl_->position(source)); });
+}
+
+Result<StoreStatus> StoreReader::status() {
+  return impl_->ask<StoreStatus>("read the status",
+                                 [&] { return Result<StoreStatus>(impl_->status()); });
+}
+
+}  // namespace blockwatch
