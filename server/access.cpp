@@ -80,7 +80,7 @@ std::optional<http::Response> Access::check_host(const AccessRequest& request) c
   }
   if (is_own_name(request.host.front(), request.port)) return std::nullopt;
   return to_response({421,
-                      "foreign_host",
+                      "misdirected_request",
                       "This server does not answer for this host and port.",
                       "Use localhost, 127.0.0.1 or [::1] with port " +
                           std::to_string(request.port) + ", or configure the name.",
@@ -136,7 +136,7 @@ std::optional<http::Response> Access::check_token(const AccessRequest& request,
     const bool open =
         *scope == TokenScope::kRead && !options_.require_token && is_loopback(request.peer);
     if (open) return std::nullopt;
-    return unauthorized("token_missing", "This request needs a token.");
+    return unauthorized("token_required", "This request needs a token.");
   }
   const auto token = bearer_of(request.authorization.front());
   const auto info = request.authorization.size() == 1 && token ? tokens_.find(*token)
@@ -144,17 +144,18 @@ std::optional<http::Response> Access::check_token(const AccessRequest& request,
   if (!info) {
     if (const auto wait = count_failure(request.peer, now)) {
       http::Response response = to_response(
-          {429, "too_many_wrong_tokens", "Too many wrong tokens came from this address.", {}, {}});
+          {429, "too_many_requests", "Too many wrong tokens came from this address.", {}, {}});
       response.set("Retry-After", std::to_string(*wait));
       return response;
     }
     http::Response response = unauthorized("token_wrong", "The token is not known.");
     return response;
   }
-  const bool open = *scope == TokenScope::kRead && !options_.require_token && is_loopback(request.peer);
+  const bool open =
+      *scope == TokenScope::kRead && !options_.require_token && is_loopback(request.peer);
   if (open || info->allows(*scope)) return std::nullopt;
   return to_response({403,
-                      "scope_missing",
+                      "scope_too_small",
                       "The token lacks the scope '" + std::string(to_word(*scope)) + "'.",
                       {},
                       {}});

@@ -48,8 +48,11 @@ std::optional<http::Response> check_body(const RequestHead& head, const BodyRule
   for (const std::string_view encoding : encodings) {
     if (equal_ignoring_case(encoding, "identity")) continue;
     if (encodings.size() > 1 || !contains(rule.content_encodings, encoding)) {
-      http::Response response = to_response(
-          {415, "unsupported_encoding", "This route does not take this Content-Encoding.", {}, {}});
+      http::Response response = to_response({415,
+                                             "unsupported_media_type",
+                                             "This route does not take this Content-Encoding.",
+                                             {},
+                                             {}});
       response.set("Accept-Encoding",
                    rule.content_encodings.empty() ? "identity" : join(rule.content_encodings));
       return response;
@@ -57,7 +60,7 @@ std::optional<http::Response> check_body(const RequestHead& head, const BodyRule
   }
   if (length > rule.max_bytes) {
     return to_response({413,
-                        "body_too_large",
+                        "content_too_large",
                         "The body is larger than the " + std::to_string(rule.max_bytes) +
                             " bytes this route takes.",
                         {},
@@ -86,7 +89,7 @@ http::Response to_refusal(const Problem& problem) {
 http::Response to_busy(std::string_view what) {
   http::Response response =
       to_response({503,
-                   "too_many_" + std::string(what),
+                   "unavailable",
                    "The server has as many " + std::string(what) + " open as it allows.",
                    "Try again in a moment.",
                    {}});
@@ -100,7 +103,7 @@ Admission admit(const RequestHead& head, const Router& router, const Access& acc
   const bool never = head.method == "TRACE" || head.method == "CONNECT";
   if (match.allowed.empty() && !never) {
     return refuse(to_response({404,
-                               "unknown_path",
+                               "not_found",
                                "There is nothing at this path.",
                                "GET /openapi.yaml lists every path.",
                                {}}));

@@ -30,7 +30,7 @@ Admission admit(const RequestHead& head, const Router& router, const Access& acc
 // The answer to a request that the transport itself refuses; 405 gets an Allow.
 http::Response to_refusal(const Problem& problem);
 
-// 503 with Retry-After: `what` has reached its cap.
+// 503 with Retry-After: `what` ("connections", "streams") has reached its cap.
 http::Response to_busy(std::string_view what);
 
 }  // namespace blockwatch

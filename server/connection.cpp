@@ -65,7 +65,7 @@ tl::expected<std::optional<std::string_view>, Problem> Connection::read_head(
     if (arrival == Arrival::kClosed) return std::nullopt;
     if (arrival == Arrival::kTimeout) {
       return tl::unexpected<Problem>(
-          Problem{408, "header_timeout", "The request head took too long to arrive.", {}, {}});
+          Problem{408, "request_timeout", "The request head took too long to arrive.", {}, {}});
     }
   }
   in_used_ = scanner.head_bytes();

@@ -260,7 +260,7 @@ bool HttpServer::Impl::serve_admitted(Connection& connection, const RequestHead&
   http::Response response = handle(connection, head, peer, admission);
   if (connection.body_stalled()) {
     refuse(connection,
-           to_refusal({408, "body_timeout", "The request body took too long to arrive.", {}, {}}),
+           to_refusal({408, "request_timeout", "The request body took too long to arrive.", {}, {}}),
            &head);
     return false;
   }

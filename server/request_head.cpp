@@ -89,6 +89,10 @@ std::optional<Problem> parse_request_line(std::string_view line, RequestHead& he
   const std::string_view target = line.substr(first + 1, last - first - 1);
   const std::string_view version = line.substr(last + 1);
   if (!is_token(method)) return bad("The method is not a token.");
+  // Its target is no path, and no route is asked.
+  if (method == "CONNECT") {
+    return Problem{405, "method_not_allowed", "This server is not a proxy.", {}, {}};
+  }
   if (version != "HTTP/1.1" && version != "HTTP/1.0") {
     if (version.substr(0, 5) != "HTTP/") return bad("The version is not 'HTTP/1.1'.");
     return Problem{505, "http_version", "This server speaks HTTP/1.1.", {}, {}};
@@ -105,7 +109,7 @@ std::optional<Problem> parse_request_line(std::string_view line, RequestHead& he
   const std::size_t question = target.find('?');
   const std::string_view path = target.substr(0, question);
   if (path.size() > kMaxPathBytes) {
-    return Problem{414, "path_too_long", "The path is longer than 256 bytes.", {}, {}};
+    return Problem{414, "uri_too_long", "The path is longer than 256 bytes.", {}, {}};
   }
   auto decoded = percent_decode(path, false);
   if (!decoded) return bad("The path is not percent-encoded correctly.");
@@ -183,7 +187,7 @@ std::optional<Problem> read_connection(RequestHead& head) {
   const auto ranges = head.all("Range");
   if (ranges.size() > 1 ||
       (ranges.size() == 1 && ranges.front().find(',') != std::string_view::npos)) {
-    return Problem{416, "too_many_ranges", "At most one range can be asked for.", {}, {}};
+    return Problem{416, "range_not_satisfiable", "At most one range can be asked for.", {}, {}};
   }
   return std::nullopt;
 }
@@ -225,7 +229,7 @@ HeadScanner::State HeadScanner::scan(std::string_view text) {
       return fail(414, "uri_too_long", "The request target is longer than 8192 bytes.");
     }
     if (scanned_ > kMaxHeadBytes) {
-      return fail(431, "headers_too_large", "The request head is larger than 32768 bytes.");
+      return fail(431, "header_too_large", "The request head is larger than 32768 bytes.");
     }
     if (c != '\n') continue;
     // A line feed alone would be taken as a line's end by some readers and not by others.
@@ -237,7 +241,7 @@ HeadScanner::State HeadScanner::scan(std::string_view text) {
       return fail(400, "bad_request_line", "The request begins with an empty line.");
     }
     if (++lines_ > kMaxHeaders + 1) {
-      return fail(431, "too_many_headers", "The request has more than 100 header lines.");
+      return fail(431, "header_too_large", "The request has more than 100 header lines.");
     }
     line_begin_ = scanned_;
   }

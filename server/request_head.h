@@ -55,7 +55,8 @@ class HeadScanner {
   Problem fault_;
 };
 
-// `text` ends with the empty line. The fault's status is one of 400, 411, 414, 416, 417 and 505.
+// `text` ends with the empty line. The fault's status is one of 400, 405, 411, 414, 416,
+// 417 and 505.
 tl::expected<RequestHead, Problem> parse_request_head(std::string_view text);
 
 // ASCII without case, as names of headers, hosts and media types are compared.

@@ -1,0 +1,57 @@
+#pragma once
+// A client that sends exactly the bytes it is told, over a socket of its own.
+
+#include <chrono>
+#include <cstddef>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace blockwatch {
+
+struct RawResponse {
+  int status = 0;  // 0: none came
+  std::string head;
+  std::map<std::string, std::string> headers;  // names in lower case; the last of equal ones
+  std::string body;                            // chunks joined
+  bool complete = false;                       // as long as its framing says
+
+  std::string header(const std::string& name) const;
+};
+
+// One TCP connection to 127.0.0.1. Waits end after 20 s with a failure result.
+class RawClient {
+ public:
+  // `receive_buffer`: SO_RCVBUF, to make a slow reader slow; 0 leaves the default.
+  explicit RawClient(int port, int receive_buffer = 0);
+  ~RawClient();
+  RawClient(const RawClient&) = delete;
+  RawClient& operator=(const RawClient&) = delete;
+
+  bool connected() const { return fd_ >= 0; }
+  bool send(std::string_view bytes) const;
+  // The next answer; bytes of a later one stay for the next call.
+  RawResponse receive(bool to_head = false);
+  // What has come when `text` is in it or the connection ended; nothing is taken away.
+  std::string receive_until(std::string_view text);
+  // Everything up to the end of the connection.
+  std::string receive_all();
+  // Whether the other end closes within the time.
+  bool closes_within(std::chrono::milliseconds limit);
+  void close();
+
+  RawResponse ask(std::string_view request) {
+    send(request);
+    return receive();
+  }
+
+ private:
+  bool fill(std::chrono::steady_clock::time_point end);  // false: closed or too late
+
+  int fd_ = -1;
+  bool ended_ = false;
+  std::string in_;
+};
+
+}  // namespace blockwatch

@@ -1,0 +1,63 @@
+#pragma once
+// A running transport with a few routes, for tests of connections.
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "server/access.h"
+#include "server/http_server.h"
+#include "server/routes.h"
+#include "server/tokens.h"
+#include "tests/server/raw_client.h"
+#include "tests/support/temp_dir.h"
+
+namespace blockwatch {
+
+// Serves these routes on a free port from construction to destruction:
+//   GET /api/v1/small     {"ok":true}             GET /api/v1/echo      its query, one pair per
+//   line GET /api/v1/throws    throws                  GET /api/v1/items/{id} POST /api/v1/imports
+//   scope import, up to 8 MiB, gzip allowed: the number of bytes read POST /api/v1/notes    scope
+//   admin, JSON up to 1000 bytes: the body GET /api/v1/numbers   a stream: "0\n" to "9999\n" GET
+//   /api/v1/live      a stream slot: "tick\n" until the client goes or the server stops GET
+//   /api/v1/flood     a stream slot: numbered lines of 1000 bytes, flood_lines of them GET / a page
+//   for everyone
+class TestServer {
+ public:
+  explicit TestServer(HttpServerOptions options = {}, AccessOptions access = {});
+  ~TestServer();
+  TestServer(const TestServer&) = delete;
+  TestServer& operator=(const TestServer&) = delete;
+
+  int port() const { return port_; }
+  HttpServer& http() { return *http_; }
+  // Until run() returned.
+  void stop();
+
+  // "METHOD target HTTP/1.1" with a right Host and these further lines ("Name: value\r\n").
+  std::string request(const std::string& method, const std::string& target,
+                      const std::string& lines = {}, const std::string& body = {}) const;
+  std::string get(const std::string& target, const std::string& lines = {}) const {
+    return request("GET", target, lines);
+  }
+  // A header line with a token of this scope.
+  std::string token_line(TokenScope scope);
+
+  std::atomic<std::uint64_t> flood_lines{10'000};
+  std::atomic<int> live_streams{0};  // handlers of /api/v1/live now running
+
+ private:
+  std::vector<Route> make_routes();
+
+  TempDir folder_;
+  std::unique_ptr<TokenStore> tokens_;
+  std::unique_ptr<Router> router_;
+  std::unique_ptr<Access> access_;
+  std::unique_ptr<HttpServer> http_;
+  int port_ = 0;
+  std::thread thread_;
+};
+
+}  // namespace blockwatch
