@@ -1,0 +1,143 @@
+"""A real blockwatchd for one test: start, ask, stop. Standard library only."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+
+
+def rendered_event(record_id, event_id=5157, remote_port=443):
+    """Rendered XML of a blocked outbound connection, as Windows 10 writes it."""
+    second, fraction = divmod(record_id, 10_000_000)
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(1_767_323_045 + second))
+    fields = {
+        "ProcessID": 1234,
+        "Application": "\\device\\harddiskvolume2\\tools\\curl.exe",
+        "Direction": "%%14593",
+        "SourceAddress": "10.0.0.5",
+        "SourcePort": 50000,
+        "DestAddress": "192.0.2.7",
+        "DestPort": remote_port,
+        "Protocol": 6,
+        "FilterRTID": 70001,
+        "LayerName": "%%14611",
+        "LayerRTID": 48,
+        "RemoteUserID": "S-1-0-0",
+        "RemoteMachineID": "S-1-0-0",
+    }
+    data = "".join(f"<Data Name='{k}'>{v}</Data>" for k, v in fields.items())
+    return (
+        "<Event xmlns='http://schemas.microsoft.com/win/2004/08/events/event'><System>"
+        "<Provider Name='Microsoft-Windows-Security-Auditing'/>"
+        f"<EventID>{event_id}</EventID><Version>1</Version>"
+        f"<TimeCreated SystemTime='{stamp}.{fraction:07d}Z'/>"
+        f"<EventRecordID>{record_id}</EventRecordID><Channel>Security</Channel>"
+        f"<Computer>PC01.example.test</Computer></System><EventData>{data}</EventData></Event>\n"
+    )
+
+
+def rendered_events(first, last):
+    return "".join(rendered_event(n) for n in range(first, last + 1))
+
+
+def eventually(condition, seconds=30):
+    """Asks until the condition holds; its last value otherwise."""
+    end = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value or time.monotonic() > end:
+            return value
+        time.sleep(0.01)
+
+
+class Server:
+    """blockwatchd serve on a free port with a database in `folder`."""
+
+    def __init__(self, program, folder, *options, stdin=None):
+        self.db = os.path.join(folder, "test.db")
+        self.process = subprocess.Popen(
+            [program, "serve", "--listen", "127.0.0.1:0", "--db", self.db, *options],
+            stdin=stdin or subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=open(os.path.join(folder, "log"), "ab"),
+            text=True,
+        )
+        first_line = self.process.stdout.readline().strip()
+        prefix = "listening on http://127.0.0.1:"
+        if not first_line.startswith(prefix):
+            self.process.kill()
+            self.process.wait()
+            raise AssertionError(f"unexpected first line {first_line!r}")
+        self.port = int(first_line[len(prefix):])
+        self.url = f"http://127.0.0.1:{self.port}"
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *unused):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        self.process.stdout.close()
+
+    def stop(self, how=signal.SIGTERM):
+        """Ends it; the exit code and the seconds it took."""
+        start = time.monotonic()
+        self.process.send_signal(how)
+        return self.process.wait(timeout=20), time.monotonic() - start
+
+    def request(self, path, method="GET", body=None, headers=None):
+        """(status, headers, body bytes), also for error statuses."""
+        request = urllib.request.Request(
+            self.url + path, data=body, method=method, headers=headers or {})
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                return answer.status, answer.headers, answer.read()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.headers, error.read()
+
+    def get(self, path):
+        status, _, body = self.request(path)
+        if status != 200:
+            raise AssertionError(f"{path}: {status} {body[:500]!r}")
+        return json.loads(body)
+
+    def rows(self):
+        return self.get("/api/v1/status")["store"]["rows"]
+
+    def stream(self, path, headers=""):
+        """A raw socket on which the request for a stream was sent."""
+        connection = socket.create_connection(("127.0.0.1", self.port), timeout=60)
+        connection.sendall(
+            f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\n{headers}\r\n".encode())
+        return connection
+
+
+def sse_frames(connection):
+    """Yields (event, id, data) of a chunked text/event-stream until the connection ends."""
+    reader = connection.makefile("rb")
+    status = reader.readline()
+    if b" 200 " not in status:
+        raise AssertionError(status)
+    while reader.readline() not in (b"\r\n", b""):
+        pass
+    text = b""
+    while True:
+        size = reader.readline()
+        if not size or int(size, 16) == 0:
+            return
+        text += reader.read(int(size, 16))
+        reader.readline()
+        *frames, text = text.split(b"\n\n")
+        for frame in frames:
+            fields = {}
+            for line in frame.decode().split("\n"):
+                name, _, value = line.partition(": ")
+                fields[name] = value
+            if "event" in fields:
+                yield fields["event"], fields.get("id"), fields.get("data")
