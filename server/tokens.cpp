@@ -95,7 +95,7 @@ std::optional<Entry> parse_entry(const nlohmann::json& json) {
   }
   entry.info.id = entry.hash.substr(0, kIdDigits);
   for (const auto& word : *scopes) {
-    const auto scope = word.is_string() ? parse_token_scope(word.get<std::string>()) : std::nullopt;
+    const auto scope = word.is_string() ? parse_scope(word.get<std::string>()) : std::nullopt;
     if (!scope) return std::nullopt;
     entry.info.scopes.push_back(*scope);
   }
@@ -184,7 +184,7 @@ std::string_view to_word(TokenScope scope) {
   return {};
 }
 
-std::optional<TokenScope> parse_token_scope(std::string_view word) {
+std::optional<TokenScope> parse_scope(std::string_view word) {
   for (const auto& [scope, known] : kScopeWords) {
     if (known == word) return scope;
   }

@@ -18,7 +18,7 @@ namespace blockwatch {
 enum class TokenScope : std::uint8_t { kRead, kImport, kAudit, kAdmin };
 
 std::string_view to_word(TokenScope scope);
-std::optional<TokenScope> parse_token_scope(std::string_view word);
+std::optional<TokenScope> parse_scope(std::string_view word);
 
 struct TokenInfo {
   std::string id;    // start of the hash, 12 hex digits: names the token without giving it away
