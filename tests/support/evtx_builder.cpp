@@ -422,6 +422,7 @@ void EvtxBuilder::write_content(const RecordSpec& record, std::uint64_t id) {
     end_definition(definition);
   }
   write_values(record, id);
+  u8(0x00);
 }
 
 void EvtxBuilder::write_event(const RecordSpec& record, bool in_template, std::uint64_t id) {
@@ -546,7 +547,6 @@ void EvtxBuilder::write_data(const RecordSpec& record, bool in_template, unsigne
 }
 
 void EvtxBuilder::write_values(const RecordSpec& record, std::uint64_t id) {
-  // Its definition holds no record id, so that all records of one kind share it.
   std::vector<FieldSpec> values(kCount);
   const auto set = [&values](SystemValue index, std::uint8_t type, ByteVector bytes) {
     values[index] = {{}, type, std::move(bytes)};
