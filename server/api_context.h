@@ -21,8 +21,8 @@ namespace blockwatch {
 
 // A running source, as the program sees it (what the store remembers of it is added from there).
 struct SourceStatus {
-  std::string name;   // as in Event::source
-  std::string state;  // starting, running, waiting, retrying, failed, finished (openapi: Source)
+  std::string name;                    // as in Event::source
+  std::string state;                   // starting, importing, following, finished, failed
   std::optional<std::int64_t> lag_ms;  // age of its newest event when it was stored
   double rate_per_s = 0;               // records stored in the last minute, per second
   std::string last_error;              // fit for the client; empty: none

@@ -92,6 +92,14 @@ bool parse_limit(ApiQuery& query, const ParameterValue& value) {
   return true;
 }
 
+// The command line streams, so it has no page size to keep to.
+bool parse_any_limit(ApiQuery& query, const ParameterValue& value) {
+  auto limit = parse_number(value.text, UINT32_MAX);
+  if (!limit || *limit == 0) return false;
+  query.limit = static_cast<std::uint32_t>(*limit);
+  return true;
+}
+
 bool parse_order(ApiQuery& query, const ParameterValue& value) {
   query.order = value.text == "asc" ? Order::kOldestFirst : Order::kNewestFirst;
   return value.text == "asc" || value.text == "desc";
@@ -192,10 +200,10 @@ bool parse_prefix(ApiQuery& query, const ParameterValue& value) {
 bool parse_name(ApiQuery& query, const ParameterValue& value) {
   for (char c : value.text) {
     auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20 || byte == 0x7F || c == '/' || c == '\\') return false;
+    if (byte < 0x20 || byte == 0x7F || c == '/' || c == '\\' || c == ':') return false;
   }
   query.name = value.text;
-  return value.text.size() <= 255;
+  return value.text.size() <= 200;
 }
 
 using enum Taker;
@@ -269,8 +277,8 @@ std::span<const ParameterRow> parameter_table() {
       {"since", kSingle, kFilterTakers, kMoments, parse_since},
       {"until", kSingle, kFilterTakers, kMoments, parse_until},
       {"q", kSingle, kFilterTakers, "text to look for, at most 256 bytes", parse_q},
-      {"limit", kSingle, takers(kListEvents, kTop, kFieldValues, kQueryCommand), kLimit,
-       parse_limit},
+      {"limit", kSingle, takers(kListEvents, kTop, kFieldValues), kLimit, parse_limit},
+      {"limit", kSingle, takers(kQueryCommand), "a whole number from 1", parse_any_limit},
       {"order", kSingle, kPageTakers, "asc or desc", parse_order},
       {"next", kSingle, kPageTakers, "the unchanged text of `next` of a page", parse_page},
       {"count", kSingle, takers(kListEvents), "exact", parse_count},
@@ -280,7 +288,7 @@ std::span<const ParameterRow> parameter_table() {
       {"after", kSingle, takers(kListEvents, kStreamEvents), "a seq: a whole number below 2^53",
        parse_after},
       {"wait", kSingle, takers(kListEvents), "seconds from 0s to 60s, such as 20s", parse_wait},
-      {"format", kSingle, takers(kListEvents), "json, ndjson or csv", parse_format, kFormats},
+      {"format", kSingle, kPageTakers, "json, ndjson or csv", parse_format, kFormats},
       {"by", kSingle, takers(kTop),
        "application, application_name, remote_address, remote_port, local_port, direction, "
        "protocol, event_id, filter_name, reason, host or process_id",
@@ -292,7 +300,7 @@ std::span<const ParameterRow> parameter_table() {
       {"prefix", kSingle, takers(kFieldValues), "the beginning of a value, at most 256 bytes",
        parse_prefix},
       {"name", kSingle, takers(kImport),
-       "a name for the source: at most 255 bytes, without control characters, '/' and '\\'",
+       "a name for the source: at most 200 bytes, without control characters, '/', '\\' and ':'",
        parse_name},
   });
   return kTable;

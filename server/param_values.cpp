@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstddef>
+#include <utility>
 
 namespace blockwatch {
 
@@ -67,6 +68,17 @@ std::optional<Timestamp> parse_unix_seconds(std::string_view text) {
 // There are no events outside, so the question stays the same.
 Timestamp within_events(Timestamp t) { return std::clamp(t, kMinTimestamp, kMaxTimestamp); }
 
+// A well-formed moment in a year that no event can have. parse_rfc3339 refuses those, so it is
+// shown the same text with a year of the same calendar.
+std::optional<Timestamp> edge_of_events(std::string stamp) {
+  auto year = parse_number(std::string_view(stamp).substr(0, 4), 9999);
+  if (!year || stamp.size() < 5 || (*year >= 1970 && *year < 2084)) return std::nullopt;
+  bool leap = (*year % 4 == 0 && *year % 100 != 0) || *year % 400 == 0;
+  stamp.replace(0, 4, leap ? "2000" : "2001");
+  if (!parse_rfc3339(stamp)) return std::nullopt;
+  return *year < 1970 ? kMinTimestamp : kMaxTimestamp;
+}
+
 }  // namespace
 
 std::optional<Moment> parse_moment(std::string_view text, Timestamp now) {
@@ -77,9 +89,9 @@ std::optional<Moment> parse_moment(std::string_view text, Timestamp now) {
   std::string stamp(text);
   // An offset's plus sign that was not percent-encoded arrives as a space.
   if (stamp.size() > 19 && stamp[stamp.size() - 6] == ' ') stamp[stamp.size() - 6] = '+';
-  auto parsed = parse_rfc3339(stamp);
-  if (!parsed) return std::nullopt;
-  return Moment{within_events(*parsed), std::nullopt};
+  if (auto parsed = parse_rfc3339(stamp)) return Moment{within_events(*parsed), std::nullopt};
+  if (auto edge = edge_of_events(std::move(stamp))) return Moment{*edge, std::nullopt};
+  return std::nullopt;
 }
 
 std::optional<std::vector<std::string>> split_list(std::string_view text) {

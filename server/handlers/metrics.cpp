@@ -92,7 +92,7 @@ void add_sources(Metrics& metrics, const std::vector<SourceRecord>& records,
   std::map<std::string, double> failed;
   for (const SourceStatus& source : running) {
     std::string label = kind_label(source.name);
-    failed[label] += source.state == "failed" || source.state == "retrying" ? 1 : 0;
+    failed[label] += source.state == "failed" ? 1 : 0;
     if (!source.lag_ms) continue;
     double& lag = lags[label];
     lag = std::max(lag, static_cast<double>(*source.lag_ms) / 1000);

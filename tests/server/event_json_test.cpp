@@ -1,0 +1,207 @@
+#include "server/event_json.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+#include <random>
+
+#include "server/utf8.h"
+#include "storage/words.h"
+#include "tests/server/random_event.h"
+
+namespace blockwatch {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string to_json(const Event& event, const EventFields& fields) {
+  std::string out;
+  append_json(out, event, fields);
+  return out;
+}
+
+// The same object the slow way, without any code of event_json.
+Json reference(const Event& e, bool raw) {
+  auto text = [](std::string_view t) { return t.empty() ? Json(nullptr) : Json(std::string(t)); };
+  auto value = [](const auto& v) { return v ? Json(*v) : Json(nullptr); };
+  auto word = [](const auto& v) { return v ? Json(std::string(to_word(*v))) : Json(nullptr); };
+  auto address = [](const auto& v) { return v ? Json(format_ip_address(*v)) : Json(nullptr); };
+  Json json;
+  json["id"] = std::to_string(e.seq);
+  json["seq"] = e.seq;
+  json["time"] = format_rfc3339(e.time);
+  json["received_time"] = format_rfc3339(e.received_time);
+  json["source"] = text(e.source);
+  json["host"] = text(e.host);
+  json["record_id"] = value(e.record_id);
+  json["event_id"] = e.event_id;
+  json["event_version"] = e.event_version;
+  json["action"] = std::string(to_word(action_of(e.event_id)));
+  json["scope"] = std::string(to_word(scope_of(e.event_id)));
+  json["direction"] = word(e.direction);
+  json["protocol"] = value(e.protocol);
+  json["protocol_name"] = e.protocol ? text(protocol_name(*e.protocol)) : Json(nullptr);
+  json["local_address"] = address(e.local_address);
+  json["local_port"] = value(e.local_port);
+  json["remote_address"] = address(e.remote_address);
+  json["remote_port"] = value(e.remote_port);
+  json["icmp_type"] = value(e.icmp_type);
+  json["icmp_code"] = value(e.icmp_code);
+  json["process_id"] = value(e.process_id);
+  json["application"] = text(e.application);
+  json["application_name"] = text(application_name(e.application));
+  json["user"] = text(e.user);
+  json["filter_id"] = value(e.filter_id);
+  json["filter_name"] = text(e.filter_name);
+  json["filter_origin"] = text(e.filter_origin);
+  json["layer_id"] = value(e.layer_id);
+  json["layer"] = text(e.layer);
+  json["interface_index"] = value(e.interface_index);
+  json["reason"] = std::string(to_word(e.reason));
+  if (raw) {
+    json["raw"] = Json::object();
+    for (const RawField& field : e.raw) json["raw"][std::string(field.name)] = field.value;
+  }
+  return json;
+}
+
+TEST(EventJson, SameBytesAsNlohmannForRandomEvents) {
+  const std::uint64_t seed = 20260101;
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  RandomEvents random(seed);
+  EventFields with_raw = default_event_fields();
+  with_raw.push_back(EventField::kRaw);
+  for (int i = 0; i < 3000; ++i) {
+    Event event = random.next();
+    ASSERT_EQ(to_json(event, default_event_fields()), reference(event, false).dump());
+    ASSERT_EQ(to_json(event, with_raw), reference(event, true).dump());
+  }
+}
+
+TEST(EventJson, KeepsAllDigitsOfLargeNumbers) {
+  Event event;
+  event.event_id = 5157;
+  event.record_id = 18'446'744'073'709'551'615U;
+  event.filter_id = (std::uint64_t{1} << 53U) + 1;
+  std::string json = to_json(event, {EventField::kRecordId, EventField::kFilterId});
+  EXPECT_EQ(json, R"({"record_id":18446744073709551615,"filter_id":9007199254740993})");
+}
+
+TEST(EventJson, GivesFieldsInTheOrderAsked) {
+  Event event;
+  event.event_id = 5152;
+  event.seq = 7;
+  EXPECT_EQ(to_json(event, {EventField::kAction, EventField::kSeq, EventField::kId}),
+            R"({"action":"drop","seq":7,"id":"7"})");
+}
+
+TEST(EventJson, ReplacesWhatIsNotUtf8) {
+  const std::vector<std::pair<std::string, std::string>> cases{
+      {"a\xFFz", "a\uFFFDz"},                  // never valid
+      {"\xC0\xAF", "\uFFFD\uFFFD"},            // overlong
+      {"\xED\xA0\x80", "\uFFFD\uFFFD\uFFFD"},  // surrogate
+      {"\xF4\x90\x80\x80", "\uFFFD\uFFFD\uFFFD\uFFFD"},
+      {"\xE2\x82", "\uFFFD\uFFFD"},  // cut
+      {"\xE2\x82\xAC", "\u20AC"},
+      {"\xF0\x9F\x92\xA9", "\U0001F4A9"},
+  };
+  for (const auto& [bytes, expected] : cases) {
+    std::string out;
+    append_json_string(out, bytes);
+    EXPECT_EQ(Json::parse(out).get<std::string>(), expected);
+    std::string valid;
+    append_valid_utf8(valid, bytes);
+    EXPECT_EQ(valid, expected);
+    EXPECT_EQ(is_utf8(bytes), bytes == expected);
+  }
+}
+
+TEST(EventJson, EscapesEveryControlCharacter) {
+  std::string all;
+  for (char c = 0; c < 0x7F; ++c) all += c;
+  all += '\x7F';
+  std::string out;
+  append_json_string(out, all);
+  EXPECT_EQ(out, Json(all).dump());
+  EXPECT_EQ(out.find('\n'), std::string::npos);
+}
+
+TEST(EventJson, RepeatedRawNamesAreKeptApart) {
+  const std::vector<RawField> raw{{"Data", "a"}, {"Data", "b"}, {"", "c"}, {"Data", "d"}};
+  Event event;
+  event.event_id = 5157;
+  event.raw = raw;
+  EXPECT_EQ(to_json(event, {EventField::kRaw}),
+            R"({"raw":{"Data":"a","Data#2":"b","":"c","Data#3":"d"}})");
+}
+
+TEST(EventJson, EveryFieldNameIsFoundAgain) {
+  for (EventField field : default_event_fields()) EXPECT_EQ(event_field(to_word(field)), field);
+  EXPECT_EQ(event_field("raw"), EventField::kRaw);
+  EXPECT_EQ(event_field("Raw"), std::nullopt);
+  EXPECT_EQ(event_field(""), std::nullopt);
+}
+
+// A plain reader of RFC 4180.
+std::vector<std::string> read_csv_row(const std::string& row) {
+  std::vector<std::string> values(1);
+  bool quoted = false;
+  for (std::size_t i = 0; i < row.size(); ++i) {
+    if (quoted && row[i] == '"' && i + 1 < row.size() && row[i + 1] == '"') {
+      values.back() += '"';
+      ++i;
+    } else if (row[i] == '"') {
+      quoted = !quoted;
+    } else if (!quoted && row[i] == ',') {
+      values.emplace_back();
+    } else {
+      values.back() += row[i];
+    }
+  }
+  return values;
+}
+
+TEST(EventCsv, SameValuesAsJson) {
+  const std::uint64_t seed = 20260102;
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  RandomEvents random(seed);
+  EventFields fields = default_event_fields();
+  fields.push_back(EventField::kRaw);
+  for (int i = 0; i < 1000; ++i) {
+    Event event = random.next();
+    std::string row;
+    append_csv_row(row, event, fields);
+    ASSERT_TRUE(row.ends_with("\r\n"));
+    row.resize(row.size() - 2);
+    std::vector<std::string> values = read_csv_row(row);
+    ASSERT_EQ(values.size(), fields.size());
+    Json json = reference(event, true);
+    for (std::size_t k = 0; k < fields.size(); ++k) {
+      const Json& value = json[std::string(to_word(fields[k]))];
+      std::string expected = value.is_null()     ? ""
+                             : value.is_string() ? value.get<std::string>()
+                                                 : value.dump();
+      ASSERT_EQ(values[k], expected) << to_word(fields[k]);
+    }
+  }
+}
+
+TEST(EventCsv, HeaderNamesTheFields) {
+  std::string header;
+  append_csv_header(header, std::vector{EventField::kTime, EventField::kRemotePort});
+  EXPECT_EQ(header, "time,remote_port\r\n");
+}
+
+TEST(EventCsv, ValuesStayExact) {
+  Event event;
+  event.event_id = 5157;
+  event.application = "=cmd|' /C calc'!A0";
+  event.filter_name = "say \"no\",\r\nthen";
+  std::string row;
+  append_csv_row(row, event, std::vector{EventField::kApplication, EventField::kFilterName});
+  EXPECT_EQ(row, "=cmd|' /C calc'!A0,\"say \"\"no\"\",\r\nthen\"\r\n");
+}
+
+}  // namespace
+}  // namespace blockwatch
