@@ -21,8 +21,9 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr int kBacklog = 512;
-// Threads for connections beyond the cap, which only tell them so.
-constexpr unsigned kMaxRefusals = 32;
+// Threads beyond the cap of connections: they tell one too many so, or end one whose answer is
+// written. As many again as the cap, so that clients may come back at once, and these.
+constexpr unsigned kSpareThreads = 32;
 // How long an idle connection may stay when the others need room.
 constexpr milliseconds kCrowdedIdle{500};
 // How often the accepting thread looks for the end, where it cannot be woken.
@@ -65,17 +66,26 @@ class HttpServer::Impl {
   HttpCounters counters() const;
 
  private:
+  // A connection on its thread.
+  struct Visit {
+    Connection connection;
+    std::string peer;
+    bool counted = false;  // against the cap of connections
+  };
+  enum class Next : std::uint8_t {
+    kAgain,   // the connection can take another request
+    kFinish,  // the last answer is written
+    kClose,   // there is nobody to say anything to
+  };
+
   void start_thread(Socket socket);
   void serve(Socket socket, bool beyond_cap);
-  bool serve_next(Connection& connection, const std::string& peer);
-  // Answers an admitted request; whether the connection can be used again.
-  bool serve_admitted(Connection& connection, const RequestHead& head, const std::string& peer,
-                      const Admission& admission);
-  http::Response handle(Connection& connection, const RequestHead& head, const std::string& peer,
-                        const Admission& admission) const;
-  void refuse(Connection& connection, http::Response response, const RequestHead* head);
-  bool send(Connection& connection, http::Response response, const RequestHead* head,
-            bool keep_alive);
+  Next serve_next(Visit& visit);
+  Next serve_admitted(Visit& visit, const RequestHead& head, const Admission& admission);
+  http::Response handle(Visit& visit, const RequestHead& head, const Admission& admission) const;
+  Next refuse(Visit& visit, http::Response response, const RequestHead* head);
+  Next send(Visit& visit, http::Response response, const RequestHead* head, bool keep_alive);
+  void leave_place(Visit& visit);
   milliseconds patience() const;
   // False: as many as allowed are open.
   bool open_stream();
@@ -94,8 +104,8 @@ class HttpServer::Impl {
 
   mutable std::mutex mutex_;
   std::condition_variable threads_ended_;
-  unsigned threads_ = 0;               // of connections and refusals
-  std::atomic<unsigned> admitted_{0};  // connections within the cap; changed under mutex_
+  unsigned threads_ = 0;
+  std::atomic<unsigned> admitted_{0};  // connections within the cap; only run() adds
   std::set<const Connection*> open_;   // to be woken when the server stops
 };
 
@@ -158,12 +168,12 @@ void HttpServer::Impl::start_thread(Socket socket) {
   bool beyond_cap = false;
   {
     const std::lock_guard lock(mutex_);
-    beyond_cap = admitted_ >= options_.max_connections;
     // Too many even to be told: closing is the answer.
-    if (beyond_cap && threads_ - admitted_ >= kMaxRefusals) {
+    if (threads_ >= 2 * options_.max_connections + kSpareThreads) {
       ++refused_;
       return;
     }
+    beyond_cap = admitted_ >= options_.max_connections;
     ++threads_;
     if (!beyond_cap) ++admitted_;
   }
@@ -173,7 +183,6 @@ void HttpServer::Impl::start_thread(Socket socket) {
       serve(std::move(owned), beyond_cap);
       const std::lock_guard lock(mutex_);
       --threads_;
-      if (!beyond_cap) --admitted_;
       // Under the lock: the destructor may run as soon as it is released.
       threads_ended_.notify_all();
     }).detach();
@@ -187,24 +196,28 @@ void HttpServer::Impl::start_thread(Socket socket) {
 }
 
 void HttpServer::Impl::serve(Socket socket, bool beyond_cap) {
-  Connection connection(std::move(socket), options_, stopping_);
+  Visit visit{Connection(std::move(socket), options_, stopping_), {}, !beyond_cap};
   {
     const std::lock_guard lock(mutex_);
-    open_.insert(&connection);
+    open_.insert(&visit.connection);
   }
   try {
-    if (beyond_cap) {
-      refuse(connection, to_busy("connections"), nullptr);
-    } else {
-      const std::string peer = connection.socket().peer_address();
-      while (!stopping_ && serve_next(connection, peer)) {
-      }
-    }
+    visit.peer = visit.connection.socket().peer_address();
+    Next next = Next::kAgain;
+    if (beyond_cap) next = refuse(visit, to_busy("connections"), nullptr);
+    while (next == Next::kAgain && !stopping_) next = serve_next(visit);
+    leave_place(visit);
+    if (next == Next::kFinish) visit.connection.finish();
   } catch (const std::exception& error) {
     spdlog::error("a connection was closed: {}", error.what());
   }
+  leave_place(visit);
   const std::lock_guard lock(mutex_);
-  open_.erase(&connection);
+  open_.erase(&visit.connection);
+}
+
+void HttpServer::Impl::leave_place(Visit& visit) {
+  if (std::exchange(visit.counted, false)) --admitted_;
 }
 
 milliseconds HttpServer::Impl::patience() const {
@@ -212,32 +225,21 @@ milliseconds HttpServer::Impl::patience() const {
   return crowded ? std::min(kCrowdedIdle, options_.idle_timeout) : options_.idle_timeout;
 }
 
-bool HttpServer::Impl::serve_next(Connection& connection, const std::string& peer) {
-  const auto text = connection.read_head([this] { return patience(); });
-  if (!text) {
-    refuse(connection, to_refusal(text.error()), nullptr);
-    return false;
-  }
-  if (!*text) return false;
+HttpServer::Impl::Next HttpServer::Impl::serve_next(Visit& visit) {
+  const auto text = visit.connection.read_head([this] { return patience(); });
+  if (!text) return refuse(visit, to_refusal(text.error()), nullptr);
+  if (!*text) return Next::kClose;
   const auto head = parse_request_head(**text);
-  if (!head) {
-    refuse(connection, to_refusal(head.error()), nullptr);
-    return false;
-  }
+  if (!head) return refuse(visit, to_refusal(head.error()), nullptr);
   Admission admission =
-      admit(*head, router_, access_, peer, static_cast<std::uint16_t>(listener_->port));
-  if (admission.refused) {
-    refuse(connection, std::move(*admission.answer), &*head);
-    return false;
-  }
-  if (admission.answer) {
-    return send(connection, std::move(*admission.answer), &*head, head->keep_alive);
-  }
-  return serve_admitted(connection, *head, peer, admission);
+      admit(*head, router_, access_, visit.peer, static_cast<std::uint16_t>(listener_->port));
+  if (admission.refused) return refuse(visit, std::move(*admission.answer), &*head);
+  if (admission.answer) return send(visit, std::move(*admission.answer), &*head, head->keep_alive);
+  return serve_admitted(visit, *head, admission);
 }
 
-bool HttpServer::Impl::serve_admitted(Connection& connection, const RequestHead& head,
-                                      const std::string& peer, const Admission& admission) {
+HttpServer::Impl::Next HttpServer::Impl::serve_admitted(Visit& visit, const RequestHead& head,
+                                                        const Admission& admission) {
   const bool head_only = head.method == "HEAD";
   // Gives the stream's place back at the end.
   struct StreamPlace {
@@ -248,31 +250,27 @@ bool HttpServer::Impl::serve_admitted(Connection& connection, const RequestHead&
     }
   } place{streams_};
   if (admission.route->streams && !head_only && !(place.held = open_stream())) {
-    refuse(connection, to_busy("streams"), &head);
-    return false;
+    return refuse(visit, to_busy("streams"), &head);
   }
-  const std::uint64_t length = head.content_length.value_or(0);
-  connection.begin_body(length,
+  Connection& connection = visit.connection;
+  connection.begin_body(head.content_length.value_or(0),
                         admission.route->body.max_bytes > kShortBodyBytes
                             ? Connection::Deadline::kBetweenBytes
                             : Connection::Deadline::kWhole,
                         head.expects_continue);
-  http::Response response = handle(connection, head, peer, admission);
+  http::Response response = handle(visit, head, admission);
   if (connection.body_stalled()) {
-    refuse(connection,
-           to_refusal({408, "request_timeout", "The request body took too long to arrive.", {}, {}}),
-           &head);
-    return false;
+    return refuse(
+        visit,
+        to_refusal({408, "request_timeout", "The request body took too long to arrive.", {}, {}}),
+        &head);
   }
   if (response.stream && !head_only && !place.held && !(place.held = open_stream())) {
-    refuse(connection, to_busy("streams"), &head);
-    return false;
+    return refuse(visit, to_busy("streams"), &head);
   }
   const bool keep_alive = head.keep_alive && connection.body_complete() && !stopping_ &&
                           !(response.stream && head.is_http_1_0);
-  const bool sent = send(connection, std::move(response), &head, keep_alive);
-  if (!keep_alive) connection.finish();
-  return sent && keep_alive;
+  return send(visit, std::move(response), &head, keep_alive);
 }
 
 bool HttpServer::Impl::open_stream() {
@@ -283,8 +281,8 @@ bool HttpServer::Impl::open_stream() {
   return false;
 }
 
-http::Response HttpServer::Impl::handle(Connection& connection, const RequestHead& head,
-                                        const std::string& peer, const Admission& admission) const {
+http::Response HttpServer::Impl::handle(Visit& visit, const RequestHead& head,
+                                        const Admission& admission) const {
   http::Request request;
   request.method = head.method;
   request.path = head.path;
@@ -295,10 +293,10 @@ http::Response HttpServer::Impl::handle(Connection& connection, const RequestHea
     const auto value = head.first(name);
     return value ? std::optional<std::string>(*value) : std::nullopt;
   };
-  request.body = [&connection](char* buffer, std::size_t size) {
-    return connection.read_body(buffer, size);
+  request.body = [&visit](char* buffer, std::size_t size) {
+    return visit.connection.read_body(buffer, size);
   };
-  request.peer = peer;
+  request.peer = visit.peer;
   try {
     return admission.route->handler(request);
   } catch (const std::exception& error) {
@@ -313,15 +311,14 @@ http::Response HttpServer::Impl::handle(Connection& connection, const RequestHea
                       {}});
 }
 
-void HttpServer::Impl::refuse(Connection& connection, http::Response response,
-                              const RequestHead* head) {
+HttpServer::Impl::Next HttpServer::Impl::refuse(Visit& visit, http::Response response,
+                                                const RequestHead* head) {
   ++refused_;
-  send(connection, std::move(response), head, false);
-  connection.finish();
+  return send(visit, std::move(response), head, false);
 }
 
-bool HttpServer::Impl::send(Connection& connection, http::Response response,
-                            const RequestHead* head, bool keep_alive) {
+HttpServer::Impl::Next HttpServer::Impl::send(Visit& visit, http::Response response,
+                                              const RequestHead* head, bool keep_alive) {
   ++requests_;
   AnswerForm form;
   form.keep_alive = keep_alive;
@@ -329,9 +326,12 @@ bool HttpServer::Impl::send(Connection& connection, http::Response response,
     form.head_only = head->method == "HEAD";
     form.is_http_1_0 = head->is_http_1_0;
   }
+  // Before the client can have the answer: who then comes back at once must find the place free.
+  if (!keep_alive && !response.stream) leave_place(visit);
   add_answer_headers(response, head != nullptr ? std::string_view(head->path) : std::string_view(),
                      now());
-  return guard_.answer(connection, std::move(response), form, stopping_);
+  if (!guard_.answer(visit.connection, std::move(response), form, stopping_)) return Next::kClose;
+  return keep_alive ? Next::kAgain : Next::kFinish;
 }
 
 HttpServer::HttpServer(const Router& router, const Access& access, HttpServerOptions options)
