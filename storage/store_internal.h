@@ -112,6 +112,8 @@ class StoreReader::Impl {
   void use_filter(const Filter& filter);
   // Binds the filter's values from `index` on; returns the next index.
   int bind_filter(SqlStatement& statement, int index) const;
+  // A page's rows in the order asked for; see page_query.cpp.
+  struct PageRows;
   // Leaves `filter` in use.
   std::uint64_t count(const Filter& filter, std::uint64_t snapshot_seq);
   std::uint64_t count_rows(std::uint64_t snapshot_seq);
@@ -125,6 +127,11 @@ class StoreReader::Impl {
   Dictionary dictionary_;
   StoreState state_;  // of the question
   SqlFilter filter_;  // of the question
+  // What filter_ was made from: the next page of the same question needs no new one.
+  Filter compiled_from_;
+  std::size_t compiled_shapes_ = 0;
+  std::size_t compiled_applications_ = 0;
+  std::int64_t compiled_borrow_ = 0;
 };
 
 }  // namespace blockwatch

@@ -83,7 +83,18 @@ Error StoreReader::Impl::failure(const SQLite::Exception& e, std::string_view do
 }
 
 void StoreReader::Impl::use_filter(const Filter& filter) {
+  std::size_t shapes = dictionary_.shapes().size();
+  std::size_t applications = dictionary_.applications().size();
+  if (compiled_shapes_ == shapes && compiled_applications_ == applications &&
+      compiled_borrow_ == state_.max_borrow && compiled_from_ == filter) {
+    return;
+  }
+  compiled_shapes_ = 0;
   filter_ = compile_filter(filter, dictionary_, state_.max_borrow);
+  compiled_from_ = filter;
+  compiled_shapes_ = shapes;
+  compiled_applications_ = applications;
+  compiled_borrow_ = state_.max_borrow;
 }
 
 int StoreReader::Impl::bind_filter(SqlStatement& statement, int index) const {
