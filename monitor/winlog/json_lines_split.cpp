@@ -187,7 +187,7 @@ bool JsonSplitter::enter_wrapper() {
   base_ = stack_.size();
   ++pos_;
   start_ = pos_;
-  after_comma_ = oversize_ = false;
+  after_comma_ = oversize_ = skim_ = false;
   return true;
 }
 
