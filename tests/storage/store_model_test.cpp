@@ -65,7 +65,9 @@ class StoreModel : public testing::Test {
     std::size_t at = 0;
     for (std::size_t pages = 0;; ++pages) {
       Page page = value_of(reader_->page(query));
-      if (pages == 0) ASSERT_EQ(page.total, want.size());
+      if (pages == 0) {
+        ASSERT_EQ(page.total, want.size());
+      }
       query.count = false;
       for (const Event& event : page.list.events) {
         ASSERT_LT(at, want.size());
