@@ -22,7 +22,7 @@ class DemoSource final : public EventSource {
                    std::stop_token stop) override {
     std::vector<EventList> lists;
     auto file = EventFile::open(path_);
-    if (!file) return tl::unexpected(file.error());
+    if (!file) return make_error(file.error().code, path_ + ": " + file.error().message);
     ReadOptions options;
     options.record = record_;
     options.stop = stop;

@@ -59,7 +59,7 @@ class DirSource final : public EventSource {
         if (auto read = read_file(path, *state, position_of, emit, stop); !read) {
           if (stop.stop_requested()) return {};
           // One bad file must not keep the others out. It is tried again when it changes.
-          report.set_error(read.error().message);
+          report.set_error(file_name + ": " + read.error().message);
           emit(EventBatch{.source = name_, .damaged = 1});
         }
         if (stop.stop_requested()) return {};
@@ -108,7 +108,7 @@ class DirSource final : public EventSource {
     };
     const auto done = file->read(options, hand_on, file_report);
     if (stop.stop_requested()) return {};
-    if (!done) return make_error(done.error().code, path + ": " + done.error().message);
+    if (!done) return tl::unexpected(done.error());
     emit(EventBatch{
         .source = file->source(), .position = to_text(end), .damaged = file_report.damaged});
     return {};

@@ -132,13 +132,13 @@ Result<EventFile> EventFile::open(const std::string& path, std::string name) {
   if (name.empty()) name = last_component(path);
   std::error_code error;
   const fs::file_status status = fs::status(to_path(path), error);
-  if (!fs::exists(status)) return make_error(ErrorCode::kNotFound, path + ": no such file");
+  if (!fs::exists(status)) return make_error(ErrorCode::kNotFound, "no such file");
   if (fs::is_directory(status)) {
-    return make_error(ErrorCode::kInvalidArgument, path + ": is a folder, expected a file");
+    return make_error(ErrorCode::kInvalidArgument, "is a folder; expected a file");
   }
   if (!fs::is_regular_file(status)) {
     auto in = std::make_shared<std::ifstream>(to_path(path), std::ios::binary);
-    if (!*in) return make_error(ErrorCode::kIo, path + ": cannot be opened");
+    if (!*in) return make_error(ErrorCode::kIo, "cannot be opened");
     return open_stream(
         [in](std::span<char> buffer) -> Result<std::size_t> {
           in->read(buffer.data(), static_cast<std::streamsize>(buffer.size()));

@@ -19,8 +19,9 @@ class EventFile {
   // `path` is UTF-8. A path that is not a regular file (a pipe) is read once, from start to end;
   // EVTX needs random access, so an EVTX stream is first copied to a temporary file that lives as
   // long as this object. `name` becomes the part of the source after the colon; empty: the path's
-  // last component. kNotFound, kPermission, kIo; kInvalidArgument and kUnsupported when it is no
-  // event file or one of a kind that is refused.
+  // last component. Errors do not name the path: the caller does, where it may be shown. kNotFound,
+  // kPermission, kIo; kInvalidArgument and kUnsupported when it is no event file or one of a kind
+  // that is refused.
   static Result<EventFile> open(const std::string& path, std::string name = {});
 
   // The same for bytes that come from `input`, for example standard input.

@@ -52,7 +52,7 @@ class EvtxSource final : public EventSource {
   Result<void> read_new(FilePosition& position, const FileState& state, const BatchFn& emit,
                         SourceReport& report, std::stop_token stop) {
     auto file = EventFile::open(path_);
-    if (!file) return tl::unexpected(file.error());
+    if (!file) return make_error(file.error().code, path_ + ": " + file.error().message);
     if (file->format() != EventFormat::kEvtx) {
       return make_error(ErrorCode::kInvalidArgument, path_ + ": is not an EVTX file");
     }
@@ -65,7 +65,7 @@ class EvtxSource final : public EventSource {
       return emit(EventBatch{.source = name_, .list = std::move(list)});
     };
     const auto end = file->read(options, hand_on, file_report);
-    if (!end) return tl::unexpected(end.error());
+    if (!end) return make_error(end.error().code, path_ + ": " + end.error().message);
     if (stop.stop_requested()) return {};
     if (position.record_id > 0 && end->newest_record_id < position.record_id) {
       // The log was replaced by one whose numbers start again: everything in it is new.

@@ -89,7 +89,7 @@ class ImportQueue::Impl {
     if (ready) {
       const auto text = path.u8string();
       file = EventFile::open({text.begin(), text.end()}, upload.name);
-      if (!file) ready = tl::unexpected(without_path(file.error()));
+      if (!file) ready = tl::unexpected(file.error());
     }
     std::lock_guard lock(mutex_);
     const auto entry =
@@ -130,13 +130,6 @@ class ImportQueue::Impl {
     fs::path path;                    // of the spool file; empty: being received, or ended
     bool file_known() const { return file != nullptr || job.state != ImportState::kQueued; }
   };
-
-  // Reader errors name the spool file; the client must not see where it is.
-  static Error without_path(const Error& error) {
-    const std::size_t name_end = error.message.find(std::string(kSpoolSuffix) + ": ");
-    if (name_end == std::string::npos) return error;
-    return {error.code, error.message.substr(name_end + kSpoolSuffix.size() + 2)};
-  }
 
   std::size_t waiting() const {
     return static_cast<std::size_t>(std::count_if(jobs_.begin(), jobs_.end(), [](const Entry& e) {
@@ -199,7 +192,7 @@ class ImportQueue::Impl {
     std::lock_guard lock(mutex_);
     entry.job.report = std::move(report);
     entry.job.state = done ? ImportState::kDone : ImportState::kFailed;
-    if (!done) entry.job.error = without_path(done.error()).message;
+    if (!done) entry.job.error = done.error().message;
     entry.job.finished = now();
     remove_spool(entry);
   }

@@ -62,12 +62,12 @@ Result<std::unique_ptr<ByteSource>> open_file(const std::string& path) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) {
     const int error = errno;
-    return make_error(code_of(error), "cannot open " + path + ": " + std::strerror(error));
+    return make_error(code_of(error), std::string("cannot be opened: ") + std::strerror(error));
   }
   auto file = std::make_unique<PosixFile>(fd);
   struct stat status {};
   if (::fstat(fd, &status) == 0 && !S_ISREG(status.st_mode))
-    return make_error(ErrorCode::kInvalidArgument, path + " is not a regular file");
+    return make_error(ErrorCode::kInvalidArgument, "is not a regular file");
   return file;
 }
 

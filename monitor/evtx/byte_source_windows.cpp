@@ -44,11 +44,11 @@ Result<std::unique_ptr<ByteSource>> open_file(const std::string& path) {
   std::filesystem::path native(utf8);
   std::error_code error;
   if (!std::filesystem::exists(native, error))
-    return make_error(ErrorCode::kNotFound, "cannot open " + path + ": no such file");
+    return make_error(ErrorCode::kNotFound, "no such file");
   if (!std::filesystem::is_regular_file(native, error))
-    return make_error(ErrorCode::kInvalidArgument, path + " is not a regular file");
+    return make_error(ErrorCode::kInvalidArgument, "is not a regular file");
   std::ifstream in(native, std::ios::binary);
-  if (!in) return make_error(ErrorCode::kPermission, "cannot open " + path + ": refused");
+  if (!in) return make_error(ErrorCode::kPermission, "cannot be opened");
   return std::make_unique<StreamFile>(std::move(native), std::move(in));
 }
 

@@ -4,7 +4,7 @@
 
 #include <cstring>
 
-#include "tests/support/evtx_builder.h"
+#include "tests/support/demo_log.h"
 #include "tests/support/rendered_event.h"
 #include "tests/support/temp_dir.h"
 
@@ -49,7 +49,7 @@ TEST(EventFileTest, FindsOutWhatAFileIs) {
   EXPECT_EQ(record_ids(*xml, &source), (std::vector<std::uint64_t>{1, 2, 3}));
   EXPECT_EQ(source, "xml:log.bin");
 
-  auto evtx = EventFile::open(dir.write("log.dat", evtx::demo_log()), "named");
+  auto evtx = EventFile::open(dir.write("log.dat", demo_log()), "named");
   ASSERT_TRUE(evtx);
   EXPECT_EQ(evtx->format(), EventFormat::kEvtx);
   EXPECT_EQ(evtx->source(), "evtx:named");
@@ -59,7 +59,7 @@ TEST(EventFileTest, FindsOutWhatAFileIs) {
 
 TEST(EventFileTest, AStreamGivesTheSameAsAFile) {
   const TempDir dir;
-  for (const std::string& bytes : {rendered_events(1, 50), evtx::demo_log()}) {
+  for (const std::string& bytes : {rendered_events(1, 50), demo_log()}) {
     auto file = EventFile::open(dir.write("log", bytes));
     ASSERT_TRUE(file);
     const auto expected = record_ids(*file);

@@ -5,8 +5,8 @@
 #include <thread>
 
 #include "tests/monitor/collector.h"
+#include "tests/support/demo_log.h"
 #include "tests/support/eventually.h"
-#include "tests/support/evtx_builder.h"
 #include "tests/support/temp_dir.h"
 
 namespace blockwatch {
@@ -33,8 +33,7 @@ TEST(SourcesTest, ABadSpecNamesWhatIsExpected) {
 
 TEST(SourcesTest, TheDemoReplaysItsLogAsIfItHappenedAtPresent) {
   const TempDir dir;
-  const auto source =
-      make_source("demo:" + dir.write("demo.evtx", evtx::demo_log()), kBlocksAndDrops);
+  const auto source = make_source("demo:" + dir.write("demo.evtx", demo_log()), kBlocksAndDrops);
   const Timestamp before = now();
   std::mutex mutex;
   std::vector<Timestamp> times;
