@@ -7,6 +7,7 @@ namespace blockwatch::winlog {
 namespace {
 
 constexpr std::size_t kLongestKey = 16;
+constexpr const char* kTooLong = "a JSON object longer than 4 MiB";
 
 bool is_space(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '\x1e'; }
 
@@ -161,7 +162,7 @@ bool JsonSplitter::close(char c) {
   if (skim_) {
     skim_ = false;
   } else if (oversize_ || size > kMaxRecordBytes) {
-    if (!oversize_) report_.note(window_.offset_of(start_), "a JSON object longer than 4 MiB");
+    if (!oversize_) report_.note(window_.offset_of(start_), kTooLong);
     oversize_ = false;
   } else {
     after_comma_ = noted_ = false;
@@ -194,9 +195,14 @@ bool JsonSplitter::enter_wrapper() {
 // Notes the value being read and goes on behind its first line, or here if it has only one.
 void JsonSplitter::broken(const char* what) {
   const std::string_view text = window_.text();
-  if (!noted_ && !oversize_) report_.note(window_.offset_of(start_), what);
+  if (!skim_ && !oversize_ && pos_ - start_ > kMaxRecordBytes) {
+    report_.note(window_.offset_of(start_), kTooLong);
+    oversize_ = true;
+  }
+  const bool kept = !skim_ && !oversize_;  // else the start is not in the window any more
+  if (!noted_ && !oversize_) report_.note(window_.offset_of(kept ? start_ : pos_), what);
   noted_ = true;
-  const std::size_t line_end = oversize_ ? pos_ : text.find('\n', start_);
+  const std::size_t line_end = kept ? text.find('\n', start_) : std::string_view::npos;
   const bool same_line = line_end == std::string_view::npos || line_end >= pos_;
   if (!same_line) pos_ = line_end + 1;
   garbage_ = same_line && text[pos_] != '{';
@@ -218,7 +224,7 @@ void JsonSplitter::drop_scanned() {
   if (!in_record() || skim_ || oversize_) {
     done = pos_;
   } else if (pos_ - start_ > kMaxRecordBytes) {
-    report_.note(window_.offset_of(start_), "a JSON object longer than 4 MiB");
+    report_.note(window_.offset_of(start_), kTooLong);
     oversize_ = true;
     done = pos_;
   } else {
