@@ -6,6 +6,7 @@
 
 #include "server/problem.h"
 #include "server/request_head.h"
+#include "storage/words.h"
 
 namespace blockwatch {
 namespace {

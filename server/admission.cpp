@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "storage/words.h"
+
 namespace blockwatch {
 namespace {
 

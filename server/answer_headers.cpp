@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "server/request_head.h"
+#include "storage/words.h"
 
 namespace blockwatch {
 namespace {

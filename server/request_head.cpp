@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "storage/words.h"
+
 namespace blockwatch {
 namespace {
 
@@ -193,11 +195,6 @@ std::optional<Problem> read_connection(RequestHead& head) {
 }
 
 }  // namespace
-
-bool equal_ignoring_case(std::string_view left, std::string_view right) {
-  return std::equal(left.begin(), left.end(), right.begin(), right.end(),
-                    [](char a, char b) { return lower(a) == lower(b); });
-}
 
 std::vector<std::string_view> RequestHead::all(std::string_view name) const {
   std::vector<std::string_view> values;

@@ -59,7 +59,4 @@ class HeadScanner {
 // 417 and 505.
 tl::expected<RequestHead, Problem> parse_request_head(std::string_view text);
 
-// ASCII without case, as names of headers, hosts and media types are compared.
-bool equal_ignoring_case(std::string_view left, std::string_view right);
-
 }  // namespace blockwatch
