@@ -134,7 +134,7 @@ Result<EventFile> EventFile::open(const std::string& path, std::string name) {
   const fs::file_status status = fs::status(to_path(path), error);
   if (!fs::exists(status)) return make_error(ErrorCode::kNotFound, "no such file");
   if (fs::is_directory(status)) {
-    return make_error(ErrorCode::kInvalidArgument, "is a folder; expected a file");
+    return make_error(ErrorCode::kIo, "is a folder; expected a file");
   }
   if (!fs::is_regular_file(status)) {
     auto in = std::make_shared<std::ifstream>(to_path(path), std::ios::binary);

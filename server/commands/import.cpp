@@ -20,6 +20,12 @@ struct Outcome {
   std::string error;  // why the file could not be read (to its end); empty: it could
 };
 
+// The bytes are at fault, not the system: such a file is damage like any other, and named.
+bool is_damage(ErrorCode code) {
+  return code == ErrorCode::kInvalidArgument || code == ErrorCode::kUnsupported ||
+         code == ErrorCode::kCorrupt;
+}
+
 Outcome import_one(const std::string& path, const ImportConfig& config, EventWriter& writer) {
   Outcome outcome{.path = path};
   ProgressBar bar(path);
@@ -33,7 +39,11 @@ Outcome import_one(const std::string& path, const ImportConfig& config, EventWri
   } else {
     done = tl::unexpected(file.error());
   }
-  if (!done) outcome.error = done.error().message;
+  if (!done && is_damage(done.error().code)) {
+    outcome.report.file.note(0, done.error().message);
+  } else if (!done) {
+    outcome.error = done.error().message;
+  }
   return outcome;
 }
 

@@ -59,13 +59,14 @@ class Server:
 
     def __init__(self, program, folder, *options, stdin=None):
         self.db = os.path.join(folder, "test.db")
-        self.process = subprocess.Popen(
-            [program, "serve", "--listen", "127.0.0.1:0", "--db", self.db, *options],
-            stdin=stdin or subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=open(os.path.join(folder, "log"), "ab"),
-            text=True,
-        )
+        with open(os.path.join(folder, "log"), "ab") as log:
+            self.process = subprocess.Popen(
+                [program, "serve", "--listen", "127.0.0.1:0", "--db", self.db, *options],
+                stdin=stdin or subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
         first_line = self.process.stdout.readline().strip()
         prefix = "listening on http://127.0.0.1:"
         if not first_line.startswith(prefix):
@@ -83,6 +84,8 @@ class Server:
             self.process.kill()
             self.process.wait()
         self.process.stdout.close()
+        if self.process.stdin:
+            self.process.stdin.close()
 
     def stop(self, how=signal.SIGTERM):
         """Ends it; the exit code and the seconds it took."""

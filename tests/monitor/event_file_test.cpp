@@ -78,7 +78,7 @@ TEST(EventFileTest, SaysWhyAnInputIsRefused) {
     return file ? ErrorCode::kInternal : file.error().code;
   };
   EXPECT_EQ(code(EventFile::open(dir.path("none"))), ErrorCode::kNotFound);
-  EXPECT_EQ(code(EventFile::open(dir.path())), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(code(EventFile::open(dir.path())), ErrorCode::kIo);
   EXPECT_EQ(code(EventFile::open(dir.write("empty", ""))), ErrorCode::kInvalidArgument);
   EXPECT_EQ(code(EventFile::open(dir.write("text", "hello"))), ErrorCode::kInvalidArgument);
   EXPECT_EQ(code(EventFile::open_stream(stream_of("hello", 1), "x")), ErrorCode::kInvalidArgument);
