@@ -27,15 +27,15 @@ std::string last_component(const std::string& path) {
   return {name.begin(), name.end()};
 }
 
-// Reads until `wanted` bytes or the end.
-Result<std::string> read_some(const winlog::ReadFn& input, std::size_t wanted) {
-  std::string text(wanted, '\0');
+// The first bytes of the input: as few as tell its format, because a pipe may pause after them.
+Result<std::string> read_start(const winlog::ReadFn& input) {
+  std::string text(kSniffBytes, '\0');
   std::size_t have = 0;
-  while (have < wanted) {
+  while (have < text.size()) {
     const auto n = input(std::span(text).subspan(have));
     if (!n) return tl::unexpected(n.error());
-    if (*n == 0) break;
     have += *n;
+    if (*n == 0 || sniff_format(std::span(text).first(have))) break;
   }
   text.resize(have);
   return text;
@@ -151,14 +151,14 @@ Result<EventFile> EventFile::open(const std::string& path, std::string name) {
   EventFile file;
   file.bytes_ = std::move(*bytes);
   file.size_ = file.bytes_->size();
-  const auto first = read_some(from_start(*file.bytes_), kSniffBytes);
+  const auto first = read_start(from_start(*file.bytes_));
   if (!first) return tl::unexpected(first.error());
   if (auto known = file.recognise(*first, name); !known) return tl::unexpected(known.error());
   return file;
 }
 
 Result<EventFile> EventFile::open_stream(winlog::ReadFn input, std::string name) {
-  auto first = read_some(input, kSniffBytes);
+  auto first = read_start(input);
   if (!first) return tl::unexpected(first.error());
   EventFile file;
   if (auto known = file.recognise(*first, name); !known) return tl::unexpected(known.error());

@@ -20,6 +20,7 @@ struct ReadOptions {
   std::string source;                  // becomes each event's `source`
   ActionSet record = kBlocksAndDrops;  // which actions are wanted
   unsigned threads = 2;                // decoding threads at most (EVTX)
+  bool live = false;                   // text: emit what there is before waiting for more input
   std::uint64_t after_record_id = 0;   // EVTX: skip records up to this id (following a log)
   // Called now and then with the report so far, on the thread that called read; may be empty.
   std::function<void(const FileReport&)> progress;

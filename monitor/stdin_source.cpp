@@ -21,6 +21,7 @@ class StdinSource final : public EventSource {
     report.set_state(SourceState::kFollowing);
     ReadOptions options;
     options.record = record_;
+    options.live = true;
     options.stop = stop;
     FileReport file_report;
     std::uint64_t damage_told = 0;

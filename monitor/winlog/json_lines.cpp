@@ -46,8 +46,9 @@ Result<void> read_records(TextWindow& window, RecordSink& sink, FileReport& repo
 
 Result<void> read_json(const ReadFn& input, const ReadOptions& options, const EmitFn& emit,
                        FileReport& report) {
-  TextWindow window(input, report);
   RecordSink sink(options, emit, report);
+  const ReadFn reading = sink.reading(input);
+  TextWindow window(reading, report);
   const auto empty = check_start(window, EventFormat::kJson);
   if (!empty) return tl::unexpected(empty.error());
   Result<void> result;

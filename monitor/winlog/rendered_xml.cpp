@@ -34,8 +34,9 @@ Result<void> read_records(TextWindow& window, RecordSink& sink, FileReport& repo
 
 Result<void> read_rendered_xml(const ReadFn& input, const ReadOptions& options, const EmitFn& emit,
                                FileReport& report) {
-  TextWindow window(input, report);
   RecordSink sink(options, emit, report);
+  const ReadFn reading = sink.reading(input);
+  TextWindow window(reading, report);
   const auto empty = check_start(window, EventFormat::kXml);
   if (!empty) return tl::unexpected(empty.error());
   Result<void> result;

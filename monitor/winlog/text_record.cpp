@@ -68,6 +68,14 @@ bool RecordSink::take(const TextRecord& record, std::uint64_t offset) {
   return !full || flush();
 }
 
+ReadFn RecordSink::reading(const ReadFn& input) {
+  if (!options_.live) return input;
+  return [this, &input](std::span<char> buffer) -> Result<std::size_t> {
+    if (!flush()) return std::size_t{0};
+    return input(buffer);
+  };
+}
+
 void RecordSink::add_event(const TextRecord& record, std::uint64_t offset) {
   const auto time = parse_rfc3339(record.time, /*zone_optional=*/true);
   if (!time) {

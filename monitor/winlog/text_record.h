@@ -10,6 +10,7 @@
 #include "monitor/event_reader.h"
 #include "monitor/winlog/event_fields.h"
 #include "monitor/winlog/host_knowledge.h"
+#include "monitor/winlog/text_reader.h"
 
 namespace blockwatch::winlog {
 
@@ -61,6 +62,10 @@ class RecordSink {
   bool flush();
 
   std::uint64_t taken() const { return taken_; }
+
+  // `input` as the options want it read: with `live`, what was taken is emitted before more is
+  // asked for. Both must outlive what is returned.
+  ReadFn reading(const ReadFn& input);
 
  private:
   void add_event(const TextRecord& record, std::uint64_t offset);
