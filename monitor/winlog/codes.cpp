@@ -1,7 +1,6 @@
 #include "monitor/winlog/codes.h"
 
 #include <array>
-#include <charconv>
 
 namespace blockwatch::winlog {
 

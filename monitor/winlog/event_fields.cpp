@@ -16,6 +16,21 @@ namespace {
 // A whole number, decimal or with 0x in hexadecimal; nullopt when it is anything else or too large.
 template <class T>
 std::optional<T> number(std::string_view text) noexcept {
+  constexpr std::size_t kSafeDigits = std::numeric_limits<std::uint64_t>::digits10;
+  if (text.empty()) return std::nullopt;
+  if (text.size() <= kSafeDigits) {
+    std::uint64_t value = 0;
+    std::size_t i = 0;
+    for (; i < text.size(); ++i) {
+      const auto digit = static_cast<std::uint64_t>(text[i]) - '0';
+      if (digit > 9) break;
+      value = value * 10 + digit;
+    }
+    if (i == text.size()) {
+      if (value > std::numeric_limits<T>::max()) return std::nullopt;
+      return static_cast<T>(value);
+    }
+  }
   int base = 10;
   if (text.size() > 2 && text[0] == '0' && (text[1] == 'x' || text[1] == 'X')) {
     text.remove_prefix(2);
@@ -141,7 +156,8 @@ Result<Event> to_event(const SystemFields& system, std::span<const RawField> dat
   if (!is_plausible(system.time)) {
     return make_error(ErrorCode::kCorrupt, "the event's time is not between 1970 and 2084");
   }
-  Event event;
+  Result<Event> result(tl::in_place);  // made where it is returned: an event is large
+  Event& event = *result;
   event.time = system.time;
   event.host = system.host;
   event.channel = system.channel;
@@ -165,7 +181,7 @@ Result<Event> to_event(const SystemFields& system, std::span<const RawField> dat
   // Process 0 without an application means that no process owned the packet.
   if (event.process_id == 0U && event.application.empty()) event.process_id.reset();
   event.reason = find_reason(event).reason;
-  return event;
+  return result;
 }
 
 }  // namespace blockwatch::winlog

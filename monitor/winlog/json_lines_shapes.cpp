@@ -73,7 +73,9 @@ std::string_view attribute(const JsonTree& tree, const Node* node, std::string_v
     if (const Node* value = tree.find(tree.find(node, group), name)) return text(value);
   }
   if (const Node* value = tree.find(node, name)) return text(value);
-  return text(tree.find(node, "@" + std::string(name)));
+  std::string marked("@");
+  marked += name;
+  return text(tree.find(node, marked));
 }
 
 template <class T>

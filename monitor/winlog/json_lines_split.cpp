@@ -64,7 +64,7 @@ bool JsonSplitter::between_records(char c) {
     last_ = Last::kOpen;
     key_.clear();
     if (c == '[' && stack_.empty()) {
-      stack_ = "[";
+      stack_.assign(1, c);
       base_ = 1;
       ++pos_;
     } else {
