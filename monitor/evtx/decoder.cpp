@@ -42,12 +42,6 @@ bool find_value(Bytes chunk, std::uint32_t table, std::uint32_t end, std::uint32
   return true;
 }
 
-Value value_of(Bytes chunk, const Origin& origin, const ValueTable& table) {
-  if (origin.kind == Origin::Kind::kLiteral) return origin.literal;
-  if (origin.kind == Origin::Kind::kAbsent || origin.index >= table.count) return {};
-  return value_at(chunk, table, origin.index);
-}
-
 }  // namespace
 
 ChunkDecoder::ChunkDecoder(const DecodeOptions& options)
@@ -62,9 +56,9 @@ bool ChunkDecoder::wants(std::uint32_t event_id) const {
 
 void ChunkDecoder::begin_piece(DecodedPiece& out) {
   texts_.forget();
-  if (out_ != nullptr) expected_events_ = out_->list.events.size();
   out_ = &out;
-  out.list.events.reserve(expected_events_ + expected_events_ / 8);
+  out.list.events.reserve(events_in_piece_ + events_in_piece_ / 8);
+  events_in_piece_ = 0;
   source_ = {};
 }
 
@@ -153,8 +147,8 @@ const char* ChunkDecoder::read_record(const Record& record) {
   return nullptr;
 }
 
-std::string_view ChunkDecoder::text(const Origin& origin, const ValueTable& table) {
-  return texts_.text(value_of(chunk_.bytes, origin, table), out_->list.text);
+std::string_view ChunkDecoder::text(const Origin& origin, const InstanceValues& values) {
+  return texts_.text(values.of(origin), out_->list.text);
 }
 
 // One version for each template of a chunk is enough, and keeps the many logon records cheap.
@@ -163,15 +157,14 @@ void ChunkDecoder::take_evidence(Plan& plan, const TemplateInstance& instance, c
   if (plan.evidence_id == event_id) return;
   const Plan* all = plans_.find(chunk_, instance.definition, PlanCache::Root::kRecord,
                                 Plan::Depth::kAll, texts_, out_->list.text);
-  ValueTable table;
   if (all == nullptr || !all->usable ||
-      !read_values(chunk_.bytes, instance.values, record.end, table))
+      values_.read(chunk_.bytes, instance.values, record.end) != InstanceValues::Outcome::kRead)
     return;
-  if (!winlog::is_wanted_provider(text(all->origin(Slot::kProvider), table))) return;
+  if (!winlog::is_wanted_provider(text(all->origin(Slot::kProvider), values_))) return;
   const Origin& host = all->origin(Slot::kHost);
   if (host.kind == Origin::Kind::kLiteral) plan.evidence_id = event_id;
-  const Value version = value_of(chunk_.bytes, all->origin(Slot::kVersion), table);
-  add_evidence(text(host, table), event_id, fitting<std::uint8_t>(to_number(version)));
+  const auto version = to_number(values_.of(all->origin(Slot::kVersion)));
+  add_evidence(text(host, values_), event_id, fitting<std::uint8_t>(version));
 }
 
 void ChunkDecoder::add_evidence(std::string_view host, std::uint32_t event_id,
@@ -190,50 +183,62 @@ const char* ChunkDecoder::read_by_plan(const Record& record, const TemplateInsta
                                  Plan::Depth::kAll, texts_, out_->list.text);
   if (plan == nullptr || !plan->usable) return read_generally(record);
   const Bytes bytes = chunk_.bytes;
-  ValueTable table;
-  if (!read_values(bytes, instance.values, record.end, table)) return "its values do not fit";
-
-  const Plan* data_plan = plan;
-  ValueTable data_table = table;
-  const Value data = value_of(bytes, plan->data, table);
-  if (data.is(ValueType::kBinXml)) {
-    const auto at = static_cast<std::uint32_t>(data.bytes - bytes.at(0));
-    TemplateInstance inner;
-    if (!plan->names.empty() || !find_instance(bytes, at, at + data.size, inner))
+  using Outcome = InstanceValues::Outcome;
+  switch (values_.read(bytes, instance.values, record.end)) {
+    case Outcome::kRead:
+      break;
+    case Outcome::kTooMany:
       return read_generally(record);
-    data_plan = plans_.find(chunk_, inner.definition, PlanCache::Root::kEventContent,
-                            Plan::Depth::kAll, texts_, out_->list.text);
-    if (data_plan == nullptr || !data_plan->usable || data_plan->data.kind != Origin::Kind::kAbsent)
-      return read_generally(record);
-    if (!read_values(bytes, inner.values, at + data.size, data_table))
-      return "a template's values do not fit";
+    case Outcome::kBroken:
+      return "its values do not fit";
   }
+  const auto system_value = [&](Slot slot) { return values_.of(plan->origin(slot)); };
 
   winlog::SystemFields system;
-  system.provider = text(plan->origin(Slot::kProvider), table);
+  system.provider = text(plan->origin(Slot::kProvider), values_);
   if (!winlog::is_wanted_provider(system.provider)) return nullptr;
-  system.event_id =
-      fitting<std::uint16_t>(to_number(value_of(bytes, plan->origin(Slot::kEventId), table)));
-  system.version =
-      fitting<std::uint8_t>(to_number(value_of(bytes, plan->origin(Slot::kVersion), table)));
-  const Value time = value_of(bytes, plan->origin(Slot::kTime), table);
+  system.event_id = fitting<std::uint16_t>(to_number(system_value(Slot::kEventId)));
+  system.version = fitting<std::uint8_t>(to_number(system_value(Slot::kVersion)));
+  const Value time = system_value(Slot::kTime);
   const auto filetime = to_filetime(time);
   // A time that was written as text is rare enough for the reader that knows how to parse it.
   if (!filetime && !time.is(ValueType::kNull)) return read_generally(record);
   system.time = from_filetime(filetime.value_or(record.header.filetime));
-  system.record_id =
-      to_number(value_of(bytes, plan->origin(Slot::kRecordId), table)).value_or(record.header.id);
-  system.host = text(plan->origin(Slot::kHost), table);
-  system.channel = text(plan->origin(Slot::kChannel), table);
+  system.record_id = to_number(system_value(Slot::kRecordId)).value_or(record.header.id);
+  system.host = text(plan->origin(Slot::kHost), values_);
+  system.channel = text(plan->origin(Slot::kChannel), values_);
 
-  const std::size_t fields = data_plan->names.size();
-  const std::span<RawField> raw = out_->list.text.array<RawField>(fields);
-  for (std::size_t i = 0; i < fields; ++i) {
-    const Value value = value_of(bytes, data_plan->values[i], data_table);
-    if (value.is(ValueType::kBinXml)) return read_generally(record);
-    raw[i] = {data_plan->names[i], texts_.text(value, out_->list.text)};
+  const Value data = values_.of(plan->data);
+  if (!data.is(ValueType::kBinXml)) return add_planned(system, *plan, values_, record);
+  const auto at = static_cast<std::uint32_t>(data.bytes - bytes.at(0));
+  TemplateInstance inner;
+  if (!plan->names.empty() || !find_instance(bytes, at, at + data.size, inner))
+    return read_generally(record);
+  const Plan* data_plan = plans_.find(chunk_, inner.definition, PlanCache::Root::kEventContent,
+                                      Plan::Depth::kAll, texts_, out_->list.text);
+  if (data_plan == nullptr || !data_plan->usable || data_plan->data.kind != Origin::Kind::kAbsent)
+    return read_generally(record);
+  switch (data_values_.read(bytes, inner.values, at + data.size)) {
+    case Outcome::kRead:
+      return add_planned(system, *data_plan, data_values_, record);
+    case Outcome::kTooMany:
+      return read_generally(record);
+    default:
+      return "a template's values do not fit";
   }
-  return add_event(system, raw, data_plan->roles);
+}
+
+const char* ChunkDecoder::add_planned(const winlog::SystemFields& system, const Plan& plan,
+                                      const InstanceValues& values, const Record& record) {
+  TextArena& arena = out_->list.text;
+  const std::size_t fields = plan.names.size();
+  const std::span<RawField> raw = arena.array<RawField>(fields);
+  for (std::size_t i = 0; i < fields; ++i) {
+    const Value value = values.of(plan.values[i]);
+    if (value.is(ValueType::kBinXml)) return read_generally(record);
+    raw[i] = {plan.names[i], texts_.text(value, arena)};
+  }
+  return add_event(system, raw, plan.roles);
 }
 
 const char* ChunkDecoder::read_generally(const Record& record) {
@@ -279,6 +284,7 @@ const char* ChunkDecoder::add_event(const winlog::SystemFields& system,
   if (source_.empty()) source_ = out_->list.text.copy(options_.source);
   event->source = source_;
   out_->list.events.push_back(*event);
+  ++events_in_piece_;
   return nullptr;
 }
 

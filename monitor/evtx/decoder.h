@@ -76,12 +76,14 @@ class ChunkDecoder {
   const char* read_record(const Record& record);
   const char* read_by_plan(const Record& record, const TemplateInstance& instance,
                            const Plan& first);
+  const char* add_planned(const winlog::SystemFields& system, const Plan& plan,
+                          const InstanceValues& values, const Record& record);
   const char* read_generally(const Record& record);
   void take_evidence(Plan& plan, const TemplateInstance& instance, const Record& record,
                      std::uint32_t event_id);
   void add_evidence(std::string_view host, std::uint32_t event_id, std::uint8_t version);
 
-  std::string_view text(const Origin& origin, const ValueTable& table);
+  std::string_view text(const Origin& origin, const InstanceValues& values);
   const char* add_event(const winlog::SystemFields& system, std::span<const RawField> raw,
                         std::span<const winlog::FieldRole> roles);
 
@@ -91,9 +93,11 @@ class ChunkDecoder {
   ChunkContext chunk_;
   TextCache texts_;
   PlanCache plans_;
+  InstanceValues values_;       // of the record being read
+  InstanceValues data_values_;  // of its EventData
   RecordReader general_;
   std::vector<winlog::FieldRole> roles_;
-  std::size_t expected_events_ = 0;  // of the previous piece: what to make room for
+  std::size_t events_in_piece_ = 0;  // of the previous piece too: what to make room for
   std::string problem_;
 };
 

@@ -105,6 +105,22 @@ class PlanCompiler {
 
 }  // namespace
 
+InstanceValues::Outcome InstanceValues::read(const Bytes& chunk, std::uint32_t at,
+                                             std::uint32_t end) {
+  ValueTable table;
+  if (!read_values(chunk, at, end, table)) return Outcome::kBroken;
+  if (table.count > kMaxPlannedValues) return Outcome::kTooMany;
+  const std::uint8_t* descriptor = chunk.at(table.descriptors);
+  const std::uint8_t* bytes = chunk.at(table.values);
+  for (std::uint32_t i = 0; i < table.count; ++i, descriptor += 4) {
+    const std::uint32_t size = load_u16(descriptor);
+    values_[i] = {descriptor[2], bytes, size};
+    bytes += size;
+  }
+  count_ = table.count;
+  return Outcome::kRead;
+}
+
 void PlanCache::begin_chunk() {
   ++generation_;
   used_ = 0;

@@ -22,6 +22,25 @@ struct Origin {
   Value literal;            // kLiteral: in the chunk
 };
 
+// The values of one template instance, found once for all fields that need them.
+class InstanceValues {
+ public:
+  enum class Outcome : std::uint8_t { kRead, kTooMany, kBroken };
+  Outcome read(const Bytes& chunk, std::uint32_t at, std::uint32_t end);
+
+  // Null when the origin is absent or names a value that the instance does not have.
+  Value of(const Origin& origin) const {
+    if (origin.kind == Origin::Kind::kLiteral) return origin.literal;
+    if (origin.kind == Origin::Kind::kAbsent || origin.index >= count_) return {};
+    return values_[origin.index];
+  }
+
+ private:
+  static constexpr std::size_t kMaxPlannedValues = 64;  // our records have at most 37
+  std::array<Value, kMaxPlannedValues> values_;
+  std::uint32_t count_ = 0;
+};
+
 // What a template of one chunk says about the events written with it. Text is in the arena that was
 // given to PlanCache.
 struct Plan {
