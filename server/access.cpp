@@ -118,8 +118,8 @@ std::optional<http::Response> Access::check_token(const AccessRequest& request,
                                                   Clock::time_point now) const {
   if (request.query != nullptr) {
     for (const auto& [name, value] : *request.query) {
-      const bool named = std::any_of(kTokenParameters.begin(), kTokenParameters.end(),
-                                     [&](std::string_view word) { return word == name; });
+      const bool named = std::find(kTokenParameters.begin(), kTokenParameters.end(), name) !=
+                         kTokenParameters.end();
       if (named || looks_like_token(value)) {
         return to_response({400,
                             "token_in_query",

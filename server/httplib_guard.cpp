@@ -138,7 +138,7 @@ class HttplibGuard::Server final : public httplib::Server {
     });
     // The library would put the exception's text into a header.
     set_exception_handler([](const httplib::Request&, httplib::Response& response,
-                             std::exception_ptr /*error*/) { response.status = 500; });
+                             const std::exception_ptr& /*error*/) { response.status = 500; });
   }
 
   ~Server() override {

@@ -8,6 +8,7 @@
 #include "server/access.h"
 #include "server/admission.h"
 #include "server/request_head.h"
+#include "storage/words.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace blockwatch;

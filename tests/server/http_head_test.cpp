@@ -7,6 +7,7 @@
 
 #include "server/answer_headers.h"
 #include "server/request_head.h"
+#include "storage/words.h"
 
 namespace blockwatch {
 namespace {
