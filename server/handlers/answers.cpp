@@ -49,7 +49,7 @@ unsigned parse_quality(std::string_view text) {
 MediaRange match_range(std::string_view range, std::string_view offered) {
   std::string_view media = take_until(range, ';');
   MediaRange result;
-  if (media == "*/*") {
+  if (media == "*/*" || media == "*") {
     result.specificity = 0;
   } else if (same_word(media, offered)) {
     result.specificity = 2;
