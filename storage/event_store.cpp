@@ -69,6 +69,13 @@ std::vector<AppendResult> Store::Impl::append(std::span<const EventBatch> batche
   StoreState state = read_state(connection_);
   Timestamp received = now();
   std::uint64_t first_seq = state.newest_seq + 1;
+  {
+    // Before the events: looking for duplicates reads rows of this very transaction.
+    auto insert = connection_.use("INSERT INTO batch(first_seq, received_time) VALUES(?, ?)");
+    insert->bind(1, static_cast<std::int64_t>(first_seq));
+    insert->bind(2, received.ticks);
+    insert->run();
+  }
   RollupDelta delta;
   std::vector<AppendResult> results;
   for (const EventBatch& batch : batches) {
@@ -76,12 +83,12 @@ std::vector<AppendResult> Store::Impl::append(std::span<const EventBatch> batche
   }
   if (state.newest_seq >= first_seq) {
     delta.flush(connection_);
-    auto insert = connection_.use("INSERT INTO batch(first_seq, received_time) VALUES(?, ?)");
-    insert->bind(1, static_cast<std::int64_t>(first_seq));
-    insert->bind(2, received.ticks);
-    insert->run();
     state.max_borrow = ticks_->max_borrow();
     write_state(connection_, state);
+  } else {
+    auto remove = connection_.use("DELETE FROM batch WHERE first_seq = ?");
+    remove->bind(1, static_cast<std::int64_t>(first_seq));
+    remove->run();
   }
   transaction.commit();
   for (AppendResult& result : results) result.newest_seq = state.newest_seq;
@@ -243,6 +250,15 @@ Result<std::uint64_t> Store::newest_seq() {
     return read_state(impl_->connection()).newest_seq;
   } catch (const SQLite::Exception& e) {
     return tl::unexpected<Error>(to_error(e, "read the store"));
+  }
+}
+
+Result<void> Store::limit_pages(std::uint32_t pages) {
+  try {
+    impl_->connection().execute("PRAGMA max_page_count = " + std::to_string(pages));
+    return {};
+  } catch (const SQLite::Exception& e) {
+    return tl::unexpected<Error>(to_error(e, "limit the store"));
   }
 }
 

@@ -80,6 +80,10 @@ class Store {
   Result<std::uint64_t> used_bytes();
   Result<std::uint64_t> newest_seq();
 
+  // The file grows to no more pages of 4 KiB; beyond, append() fails with kUnavailable as on a full
+  // disk.
+  Result<void> limit_pages(std::uint32_t pages);
+
   // Moves the write-ahead log into the database as far as readers allow, without waiting.
   Result<void> checkpoint();
 

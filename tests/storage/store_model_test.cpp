@@ -9,6 +9,7 @@
 #include "storage/event_store.h"
 #include "storage/words.h"
 #include "tests/storage/random_events.h"
+#include "tests/storage/store_test_support.h"
 #include "tests/support/temp_dir.h"
 
 namespace blockwatch {
@@ -17,12 +18,6 @@ namespace {
 constexpr std::uint64_t kSeed = 20261121;
 constexpr std::size_t kBatches = 12;
 constexpr std::size_t kBatchEvents = 150;
-
-template <class T>
-T value_of(Result<T> result) {
-  if (!result) throw std::runtime_error(result.error().message);
-  return std::move(*result);
-}
 
 class StoreModel : public testing::Test {
  protected:
