@@ -40,7 +40,10 @@ bool is_text(const Node* node) {
 
 bool is_string(const Node* node) { return node != nullptr && node->kind == Kind::kString; }
 
-std::string_view text(const Node* node) { return is_text(node) ? node->text : std::string_view{}; }
+std::string_view text(const Node* node) {
+  if (node == nullptr || !is_text(node)) return {};
+  return node->text;
+}
 
 template <class T>
 std::optional<T> number(const Node* node) {

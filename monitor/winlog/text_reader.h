@@ -22,6 +22,6 @@ Result<void> read_rendered_xml(const ReadFn& input, const ReadOptions& options, 
 Result<void> read_json(const ReadFn& input, const ReadOptions& options, const EmitFn& emit,
                        FileReport& report);
 
-inline constexpr std::size_t kMaxRecordBytes = 4 * 1024 * 1024;
+inline constexpr std::size_t kMaxRecordBytes = std::size_t{4} * 1024 * 1024;
 
 }  // namespace blockwatch::winlog

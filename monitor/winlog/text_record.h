@@ -46,7 +46,7 @@ struct TextRecord {
 // Collects events into batches of at most kMaxBatchEvents or kMaxBatchText and emits them.
 class RecordSink {
  public:
-  static constexpr std::size_t kMaxBatchText = 4 * 1024 * 1024;
+  static constexpr std::size_t kMaxBatchText = std::size_t{4} * 1024 * 1024;
 
   // All must outlive the sink.
   RecordSink(const ReadOptions& options, const EmitFn& emit, FileReport& report);

@@ -6,7 +6,7 @@ namespace blockwatch::winlog {
 
 namespace {
 
-constexpr std::size_t kReadBytes = 128 * 1024;
+constexpr std::size_t kReadBytes = std::size_t{128} * 1024;
 constexpr std::uint32_t kReplacement = 0xFFFD;
 
 bool is_high_surrogate(std::uint32_t unit) { return unit >= 0xD800 && unit < 0xDC00; }
