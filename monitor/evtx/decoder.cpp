@@ -154,7 +154,8 @@ std::string_view ChunkDecoder::text(const Origin& origin, const InstanceValues& 
 // One version for each template of a chunk is enough, and keeps the many logon records cheap.
 void ChunkDecoder::take_evidence(Plan& plan, const TemplateInstance& instance, const Record& record,
                                  std::uint32_t event_id) {
-  if (plan.evidence_id == event_id) return;
+  const std::uint8_t kind = event_id == 4624 ? 1 : 2;
+  if ((plan.evidence_taken & kind) != 0) return;
   const Plan* all = plans_.find(chunk_, instance.definition, PlanCache::Root::kRecord,
                                 Plan::Depth::kAll, texts_, out_->list.text);
   if (all == nullptr || !all->usable ||
@@ -162,7 +163,7 @@ void ChunkDecoder::take_evidence(Plan& plan, const TemplateInstance& instance, c
     return;
   if (!winlog::is_wanted_provider(text(all->origin(Slot::kProvider), values_))) return;
   const Origin& host = all->origin(Slot::kHost);
-  if (host.kind == Origin::Kind::kLiteral) plan.evidence_id = event_id;
+  if (host.kind == Origin::Kind::kLiteral) plan.evidence_taken |= kind;
   const auto version = to_number(values_.of(all->origin(Slot::kVersion)));
   add_evidence(text(host, values_), event_id, fitting<std::uint8_t>(version));
 }

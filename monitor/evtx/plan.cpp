@@ -124,10 +124,11 @@ InstanceValues::Outcome InstanceValues::read(const Bytes& chunk, std::uint32_t a
 void PlanCache::begin_chunk() {
   ++generation_;
   used_ = 0;
+  last_ = {};
 }
 
-Plan* PlanCache::find(ChunkContext& chunk, std::uint32_t definition, Root root, Plan::Depth depth,
-                      TextCache& texts, TextArena& arena) {
+Plan* PlanCache::look_up(ChunkContext& chunk, std::uint32_t definition, Root root,
+                         Plan::Depth depth, TextCache& texts, TextArena& arena) {
   const std::uint32_t key = definition << 1 | (root == Root::kEventContent ? 1U : 0U);
   std::size_t at = key * 0x9E3779B1U >> 22;
   static_assert(kSlots == 1U << 10);
@@ -138,7 +139,7 @@ Plan* PlanCache::find(ChunkContext& chunk, std::uint32_t definition, Root root, 
     if (used_ == plans_.size()) plans_.emplace_back();
     slot = {key, generation_, &plans_[used_++]};
     slot.plan->definition = definition;
-    slot.plan->evidence_id = 0;
+    slot.plan->evidence_taken = 0;
   } else if (slot.plan->depth >= depth) {
     return slot.plan;
   }

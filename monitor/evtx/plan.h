@@ -60,8 +60,8 @@ struct Plan {
   std::vector<winlog::FieldRole> roles;
   std::vector<Origin> values;
 
-  // Evidence of the Windows generation already taken from this template's records; see decoder.cpp.
-  std::uint32_t evidence_id = 0;
+  // Which kinds of evidence of the Windows generation were taken from its records; see decoder.cpp.
+  std::uint8_t evidence_taken = 0;
 
   const Origin& origin(Slot slot) const { return system[static_cast<std::size_t>(slot)]; }
 };
@@ -78,17 +78,26 @@ class PlanCache {
   // The plan of the template defined at `definition`, compiled at least to `depth`; null when the
   // chunk holds more templates than kMaxPlans. The pointer is good until begin_chunk().
   Plan* find(ChunkContext& chunk, std::uint32_t definition, Root root, Plan::Depth depth,
-             TextCache& texts, TextArena& arena);
+             TextCache& texts, TextArena& arena) {
+    Plan* const last = last_[static_cast<std::size_t>(root)];
+    if (last != nullptr && last->definition == definition && last->depth >= depth) return last;
+    return last_[static_cast<std::size_t>(root)] =
+               look_up(chunk, definition, root, depth, texts, arena);
+  }
 
  private:
   static constexpr std::size_t kMaxPlans = 256;
   static constexpr std::size_t kSlots = 1024;  // a power of two, at least twice kMaxPlans
+  Plan* look_up(ChunkContext& chunk, std::uint32_t definition, Root root, Plan::Depth depth,
+                TextCache& texts, TextArena& arena);
+
   struct Slot {
     std::uint32_t key = 0;
     std::uint32_t generation = 0;
     Plan* plan = nullptr;
   };
 
+  std::array<Plan*, 2> last_{};  // by Root: neighbours are often of one kind
   std::array<Slot, kSlots> slots_{};
   std::uint32_t generation_ = 0;
   std::deque<Plan> plans_;  // reused from chunk to chunk for their memory

@@ -202,14 +202,17 @@ TEST(EvtxDamage, EveryFlippedHeaderByteIsSurvived) {
 
 TEST(EvtxDamage, EveryFlippedByteOfARecordIsSurvivedOnBothPaths) {
   const SmallLog log;
+  const ByteVector one_chunk(log.bytes.begin(),
+                             log.bytes.begin() + static_cast<std::ptrdiff_t>(SmallLog::chunk(1)));
   for (std::size_t place = log.record(0); place < log.record(2); ++place) {
     for (const std::uint8_t mask : {std::uint8_t{0x01}, std::uint8_t{0xff}}) {
-      ByteVector bytes = log.bytes;
+      ByteVector bytes = one_chunk;
       bytes[place] ^= mask;
       testing::reseal(bytes);
       for (const DecodePath path : {DecodePath::kPlans, DecodePath::kGeneral}) {
         const Reading reading = read_bytes(bytes, all_actions(), path);
-        EXPECT_GE(reading.report.wanted, 10U) << "byte " << place;
+        EXPECT_LE(reading.report.wanted, reading.report.records) << "byte " << place;
+        EXPECT_TRUE(reading.position) << "byte " << place;
       }
     }
   }
@@ -221,7 +224,7 @@ TEST(EvtxDamage, RandomDamageIsSurvived) {
                           testing::RecordForm::kText})
     add_every_kind(builder, form);
   const ByteVector whole = builder.bytes();
-  for (unsigned seed = 1; seed <= 2000; ++seed) {
+  for (unsigned seed = 1; seed <= 500; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     std::mt19937 random(seed);
     ByteVector bytes = whole;
