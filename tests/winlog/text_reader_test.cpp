@@ -130,6 +130,9 @@ TEST(Encoding, SurrogatePairsAreOneCharacterAndLoneOnesAreReplaced) {
   text.replace(at, 2, "\x3D\xD8\x00\xDE", 4);  // U+1F600
   const Reading pair = read_xml(text, {1});
   EXPECT_EQ(raw_value(pair.events().at(0), "Extra"), "\xF0\x9F\x98\x80");
+  // Behind it, offsets count its four bytes.
+  const std::string bad = to_utf16("<Event/>", true).substr(2);
+  EXPECT_EQ(read_xml(text + bad).report.damage.at(0).offset, text.size());
   text.replace(at, 4, "\x3D\xD8", 2);
   const Reading lone = read_xml(text);
   EXPECT_EQ(raw_value(lone.events().at(0), "Extra"), "\xEF\xBF\xBD");
