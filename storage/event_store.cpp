@@ -10,9 +10,9 @@
 namespace blockwatch {
 namespace {
 
-// About 16 MiB of log between checkpoints: fewer of them than SQLite's own 4 MiB, without the long
-// stalls of a large one.
-constexpr int kCheckpointPages = 4000;
+// About 80 MiB of log between checkpoints: the pages of the address and port indexes change with
+// nearly every commit, and each checkpoint writes them once more.
+constexpr int kCheckpointPages = 20'000;
 constexpr int kCacheKib = 64 * 1024;
 
 std::filesystem::path path_of(const std::string& utf8) {
@@ -53,7 +53,7 @@ Store::Impl::Impl(StoreLock lock, const std::string& path, SqlConnection::Mode m
   connection_.execute("PRAGMA journal_mode = WAL");
   connection_.execute("PRAGMA synchronous = NORMAL");
   connection_.execute("PRAGMA wal_autocheckpoint = " + std::to_string(kCheckpointPages));
-  connection_.execute("PRAGMA journal_size_limit = 67108864");
+  connection_.execute("PRAGMA journal_size_limit = 100000000");
   connection_.execute("PRAGMA temp_store = MEMORY");
 }
 

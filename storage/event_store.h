@@ -108,6 +108,10 @@ class StoreReader {
   static constexpr std::uint32_t kDefaultDeadlineMs = 5000;
 
   Result<Page> page(const PageQuery& query);
+  // How SQLite finds such a page: the steps of EXPLAIN QUERY PLAN of every statement it takes. For
+  // tests and people.
+  Result<std::vector<std::string>> explain(const PageQuery& query);
+
   Result<Tail> tail(const TailQuery& query);
 
   // kNotFound: never existed; kGone: deleted by retention. Always with raw.

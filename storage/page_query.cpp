@@ -345,4 +345,30 @@ Page StoreReader::Impl::page(const PageQuery& query) {
   return page;
 }
 
+std::vector<std::string> StoreReader::Impl::explain(const PageQuery& query) {
+  std::vector<std::string> statements;
+  auto collect = [](unsigned, void* list, void* statement, void*) {
+    const char* sql = sqlite3_sql(static_cast<sqlite3_stmt*>(statement));
+    static_cast<std::vector<std::string>*>(list)->emplace_back(sql);
+    return 0;
+  };
+  sqlite3* db = connection_.handle();
+  sqlite3_trace_v2(db, SQLITE_TRACE_STMT, collect, &statements);
+  try {
+    page(query);
+  } catch (...) {
+    sqlite3_trace_v2(db, 0, nullptr, nullptr);
+    throw;
+  }
+  sqlite3_trace_v2(db, 0, nullptr, nullptr);
+  std::sort(statements.begin(), statements.end());
+  statements.erase(std::unique(statements.begin(), statements.end()), statements.end());
+  std::vector<std::string> steps;
+  for (const std::string& sql : statements) {
+    SqlStatement plan(db, "EXPLAIN QUERY PLAN " + sql);
+    while (plan.step()) steps.emplace_back(plan.bytes(3));
+  }
+  return steps;
+}
+
 }  // namespace blockwatch

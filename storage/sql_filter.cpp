@@ -193,9 +193,22 @@ void add_sets(const Filter& filter, const Dictionary& dictionary, SqlFilter& out
     out.text_shapes = matching_shapes(part, dictionary);
     out.text_applications = matching_applications(part, dictionary);
     out.text = filter.q;
-    builder.condition(
-        "(id_in(2, e.shape) OR id_in(3, e.application) OR address_has(e.local_address) OR "
-        "address_has(e.remote_address))");
+    auto applications = ids_of(*out.text_applications);
+    bool of_shapes = !ids_of(*out.text_shapes).empty();
+    bool of_addresses = filter.q.find_first_not_of("0123456789abcdefABCDEF.:") == std::string::npos;
+    if (!of_addresses && !of_shapes) {
+      // Only applications can have it, and those have an index.
+      if (applications.empty()) out.nothing = true;
+      IndexCandidate candidate{{"application"}, {}};
+      for (std::uint32_t id : applications) {
+        candidate.ranges.push_back({std::int64_t{id}, std::int64_t{id}});
+      }
+      out.candidates.push_back(std::move(candidate));
+    }
+    builder.condition(of_addresses
+                          ? "(id_in(2, e.shape) OR id_in(3, e.application) OR "
+                            "address_has(e.local_address) OR address_has(e.remote_address))"
+                          : "(id_in(2, e.shape) OR id_in(3, e.application))");
   }
 }
 

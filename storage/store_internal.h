@@ -89,6 +89,7 @@ class StoreReader::Impl {
   }
 
   Page page(const PageQuery& query);
+  std::vector<std::string> explain(const PageQuery& query);
   Tail tail(const TailQuery& query);
   Result<EventList> event(std::uint64_t seq);
   Top top(const TopQuery& query);

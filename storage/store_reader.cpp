@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <array>
 #include <filesystem>
 
 #include "storage/row_internal.h"
@@ -38,12 +40,10 @@ void address_has(sqlite3_context* context, int, sqlite3_value** arguments) {
     sqlite3_result_int(context, 0);
     return;
   }
-  Event event;
-  event.event_id = kEventIds.front();
-  event.local_address = address;
-  Filter question;
-  question.q = filter->text;
-  sqlite3_result_int(context, matches(question, event) ? 1 : 0);
+  std::array<char, 48> text;
+  const char* end = format_ip_address(address, text.data());
+  std::string_view written(text.data(), static_cast<std::size_t>(end - text.data()));
+  sqlite3_result_int(context, contains_ignoring_case(written, filter->text) ? 1 : 0);
 }
 
 }  // namespace
@@ -223,6 +223,11 @@ Result<Page> StoreReader::page(const PageQuery& query) {
                       "limit must be 1 to " + std::to_string(kMaxPageSize));
   }
   return impl_->ask<Page>("read a page", [&] { return Result<Page>(impl_->page(query)); });
+}
+
+Result<std::vector<std::string>> StoreReader::explain(const PageQuery& query) {
+  using Steps = std::vector<std::string>;
+  return impl_->ask<Steps>("explain a page", [&] { return Result<Steps>(impl_->explain(query)); });
 }
 
 Result<Tail> StoreReader::tail(const TailQuery& query) {

@@ -241,7 +241,7 @@ TEST_F(StoreFile, ALongQuestionEndsAtItsDeadlineAndTheNextOneWorks) {
   auto ours = reader();
   ours->set_deadline_ms(1);
   PageQuery query;
-  query.filter.q = "no such text";
+  query.filter.q = "99.99.99.99";
   query.filter.record_id.none = {{1, 1}};
   query.count = true;
   auto page = ours->page(query);
