@@ -86,6 +86,7 @@ class Parser {
   }
 
   void take_unknown(const std::string& full_name, const std::string& value) {
+    parsed_.unknown = true;
     std::vector<std::string> names;
     for (const ParameterRow& row : parameter_table()) {
       if ((row.takers & takers(taker_)) == 0) continue;
@@ -189,7 +190,7 @@ ParsedQuery parse_target(Taker taker, std::string_view target, Timestamp now,
 Problem parameter_problem(const ParsedQuery& parsed) {
   Problem problem;
   problem.status = 400;
-  problem.code = "invalid_parameter";
+  problem.code = parsed.unknown ? "unknown_parameter" : "invalid_parameter";
   problem.detail = parsed.faults.size() == 1 ? "A parameter of the request cannot be used."
                                              : std::to_string(parsed.faults.size()) +
                                                    " parameters of the request cannot be used.";

@@ -57,6 +57,7 @@ struct ApiQuery {
 struct ParsedQuery {
   ApiQuery query;
   std::vector<Fault> faults;  // empty: `query` is whole
+  bool unknown = false;       // one of them is a name that is no parameter here
 };
 
 // `now` is what durations count back from, `accepted` the format where no `format` is given.

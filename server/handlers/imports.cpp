@@ -6,6 +6,7 @@
 #include "server/handlers/answers.h"
 #include "server/handlers/handlers.h"
 #include "server/handlers/json.h"
+#include "server/param_values.h"
 
 namespace blockwatch::handlers {
 namespace {
@@ -21,7 +22,8 @@ Json to_json(const ImportReport& report) {
   }
   const double rate =
       report.seconds > 0 ? static_cast<double>(file.bytes) / 1e6 / report.seconds : 0;
-  return {{"format", report.format.empty() ? Json(nullptr) : Json(report.format)},
+  return {{"source", report.source},
+          {"format", report.format.empty() ? Json(nullptr) : Json(report.format)},
           {"bytes", file.bytes},
           {"records", file.records},
           {"wanted", file.wanted},
@@ -54,15 +56,12 @@ http::Response start_import(ApiContext& context, const http::Request& request) {
   ImportUpload upload;
   upload.name = query->name.empty() ? "upload" : query->name;
   bool too_large = false;
-  // As sent, also when the body is compressed.
-  auto count_sent = [&](char* buffer, std::size_t size) -> Result<std::size_t> {
-    auto got = request.body(buffer, size);
-    if (got) upload.sent_bytes += *got;
-    return got;
-  };
-  upload.body = count_sent;
+  // The transport takes no body of another length.
+  upload.sent_bytes =
+      parse_number(header_or_empty(request, "Content-Length"), kMaxImportBytes).value_or(0);
+  upload.body = request.body;
   if (header_or_empty(request, "Content-Encoding") == "gzip") {
-    upload.body = gunzip_reader(count_sent, kMaxImportBytes, &too_large);
+    upload.body = gunzip_reader(request.body, kMaxImportBytes, &too_large);
   }
   auto id = context.imports.start(upload);
   if (!id && too_large) {

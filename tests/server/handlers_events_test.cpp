@@ -197,7 +197,7 @@ TEST_F(Events, FaultsAreAProblem) {
   EXPECT_EQ(response.status, 400);
   EXPECT_EQ(response.content_type, "application/problem+json");
   Json problem = Json::parse(response.body);
-  EXPECT_EQ(problem["code"], "invalid_parameter");
+  EXPECT_EQ(problem["code"], "unknown_parameter");
   ASSERT_EQ(problem["errors"].size(), 2U);
   EXPECT_EQ(problem["errors"][0]["parameter"], "direciton");
 }

@@ -191,7 +191,8 @@ TEST_F(Api, MetricsAreWellFormedAndBounded) {
 }
 
 TEST_F(Api, ImportsTakeTheBodyAndTellTheirJob) {
-  http::Request r = request("POST", "/api/v1/imports?name=Security.evtx");
+  http::Request r =
+      request("POST", "/api/v1/imports?name=Security.evtx", {{"Content-Length", "16"}});
   r.body = body_of("ElfFile and more");
   http::Response response = send(r);
   EXPECT_EQ(response.status, 202);
@@ -206,7 +207,9 @@ TEST_F(Api, ImportsMayBeCompressed) {
   std::string plain;
   for (int i = 0; i < 20000; ++i) plain += "line " + std::to_string(i) + "\n";
   const std::string packed = to_gzip(plain);
-  http::Request r = request("POST", "/api/v1/imports", {{"Content-Encoding", "gzip"}});
+  http::Request r =
+      request("POST", "/api/v1/imports",
+              {{"Content-Encoding", "gzip"}, {"Content-Length", std::to_string(packed.size())}});
   r.body = body_of(packed, 1000);
   http::Response response = send(r);
   EXPECT_EQ(response.status, 202) << response.body;
@@ -241,6 +244,7 @@ TEST_F(Api, ImportReports) {
   imports_.job.state = ImportState::kDone;
   imports_.job.sent_bytes = 1118208;
   ImportReport report;
+  report.source = "evtx:Security.evtx";
   report.format = "evtx";
   report.file.bytes = 2'000'000;
   report.file.records = 2261;
@@ -252,6 +256,7 @@ TEST_F(Api, ImportReports) {
   imports_.job.report = report;
   Json job = get_json("/api/v1/imports/j7");
   EXPECT_EQ(job["state"], "done");
+  EXPECT_EQ(job["report"]["source"], "evtx:Security.evtx");
   EXPECT_EQ(job["report"]["format"], "evtx");
   EXPECT_EQ(job["report"]["damaged"], 1);
   EXPECT_EQ(job["report"]["damage"], (Json::array({{{"offset", 69632}, {"what", "checksum"}}})));

@@ -225,7 +225,8 @@ TEST(Faults, AllComeBackAtOnce) {
                                                    "limit", "host"));
   Problem problem = parameter_problem(parsed);
   EXPECT_EQ(problem.status, 400);
-  EXPECT_EQ(problem.code, "invalid_parameter");
+  EXPECT_EQ(problem.code, "unknown_parameter");
+  EXPECT_EQ(parameter_problem(parse("limit=0")).code, "invalid_parameter");
   EXPECT_EQ(problem.errors.size(), 5U);
 }
 
