@@ -28,7 +28,7 @@ class Parser {
   }
 
   void add_fault(std::string_view parameter, std::string_view value, std::string expected) {
-    if (parsed_.faults.size() >= kMaxFaults) return;
+    if (faults_full()) return;
     std::string valid;
     append_valid_utf8(valid, value);
     parsed_.faults.push_back(
@@ -38,6 +38,9 @@ class Parser {
   ParsedQuery result() && { return std::move(parsed_); }
 
  private:
+  // What is not told need not be guessed: guessing is the costly part.
+  bool faults_full() const { return parsed_.faults.size() >= kMaxFaults; }
+
   const ParameterRow* find(std::string_view name, bool negated) const {
     for (const ParameterRow& row : parameter_table()) {
       bool form = !negated || row.kind == ParameterKind::kFilter;
@@ -80,6 +83,7 @@ class Parser {
     bool fits = value.size() <= kMaxValueBytes;
     if (!fits) return add_fault(full_name, value, "at most 1024 bytes for one value");
     if (row.parse(parsed_.query, {value, negated, now_})) return;
+    if (faults_full()) return;
     std::string_view near = nearest(value, row.words);
     if (!near.empty() && near != value) expected += "; did you mean \"" + std::string(near) + "\"?";
     add_fault(full_name, value, std::move(expected));
@@ -87,6 +91,7 @@ class Parser {
 
   void take_unknown(const std::string& full_name, const std::string& value) {
     parsed_.unknown = true;
+    if (faults_full()) return;
     std::vector<std::string> names;
     for (const ParameterRow& row : parameter_table()) {
       if ((row.takers & takers(taker_)) == 0) continue;
