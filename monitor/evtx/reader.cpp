@@ -15,7 +15,7 @@ namespace blockwatch::evtx {
 
 namespace {
 
-constexpr std::uint64_t kBytesPerProgress = 16 * 1024 * 1024;
+constexpr std::uint64_t kBytesPerProgress = 16ULL * 1024 * 1024;
 constexpr std::size_t kBatchEvents = 256;         // emitted as soon as there are so many
 constexpr std::size_t kBatchPieces = 128;         // or so many pieces have added to them
 constexpr std::uint64_t kPiecesWorthThreads = 8;  // a shorter log is read before threads start

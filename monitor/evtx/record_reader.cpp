@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::size_t kMaxFields = 4096;
 // A record holds less than 64 KiB; only repeated substitution makes more text of it than this.
-constexpr std::size_t kMaxRecordText = 1024 * 1024;
+constexpr std::size_t kMaxRecordText = std::size_t{1024} * 1024;
 
 }  // namespace
 

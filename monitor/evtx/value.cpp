@@ -122,7 +122,7 @@ char* put_sid(const std::uint8_t* s, char* out) {
   out = put_number(authority, out);
   for (unsigned i = 0; i < s[1]; ++i) {
     *out++ = '-';
-    out = put_number(load_u32(s + 8 + 4 * i), out);
+    out = put_number(load_u32(s + 8 + std::size_t{4} * i), out);
   }
   return out;
 }

@@ -36,7 +36,7 @@ struct Log {
 testing::RecordSpec next_record(std::mt19937& random, unsigned wanted_per_mille) {
   const auto below = [&random](unsigned n) { return static_cast<unsigned>(random() % n); };
   testing::Flow flow;
-  flow.process_id = 4 * (100 + below(60));
+  flow.process_id = 4ULL * (100 + below(60));
   flow.application = R"(\device\harddiskvolume3\program files\vendor )" +
                      std::to_string(below(60)) + R"(\bin\service.exe)";
   flow.inbound = below(2) == 0;
@@ -68,7 +68,8 @@ testing::RecordSpec next_record(std::mt19937& random, unsigned wanted_per_mille)
 
 Log make_log(const std::filesystem::path& folder, const std::string& name,
              unsigned wanted_per_mille, std::size_t bytes) {
-  constexpr std::size_t kDistinct = 16 * 1024 * 1024;  // repeated up to the size asked for
+  constexpr std::size_t kDistinct =
+      std::size_t{16} * 1024 * 1024;  // repeated up to the size asked for
   std::mt19937 random(20260101);
   EvtxBuilder builder;
   const std::size_t distinct = std::min(bytes, kDistinct) / testing::kChunkBytes;
@@ -109,7 +110,7 @@ Figures bare_loop(const Log& log) {
   const auto file = evtx::open_file(log.path.string());
   if (!file) std::abort();
   Figures figures;
-  std::vector<std::uint8_t> buffer(16 * evtx::kChunkSize);
+  std::vector<std::uint8_t> buffer(std::size_t{16} * evtx::kChunkSize);
   std::uint64_t at = testing::kFileHeaderBytes;
   for (;;) {
     const auto got = (*file)->read_at(at, buffer.data(), buffer.size());

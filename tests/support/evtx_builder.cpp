@@ -302,7 +302,7 @@ void EvtxBuilder::name_reference(std::string_view name) {
   undo_.names.emplace_back(name);
   const ByteVector units = utf16(name);
   const std::uint16_t hash = name_hash(units);
-  std::uint8_t* const bucket = &chunk_[kStringTable + 4 * (hash % 64U)];
+  std::uint8_t* const bucket = &chunk_[kStringTable + std::size_t{4} * (hash % 64U)];
   const std::uint32_t next = load(bucket);
   store(bucket, at, 4);
   u32(at);
@@ -384,7 +384,7 @@ bool EvtxBuilder::begin_instance(const std::string& key, std::size_t& definition
   definition = chunk_.size() + 4;
   templates_.emplace(key, static_cast<std::uint32_t>(definition));
   undo_.templates.push_back(key);
-  std::uint8_t* const bucket = &chunk_[kTemplateTable + 4 * (id % 32U)];
+  std::uint8_t* const bucket = &chunk_[kTemplateTable + std::size_t{4} * (id % 32U)];
   const std::uint32_t next = load(bucket);
   store(bucket, definition, 4);
   u32(definition);
