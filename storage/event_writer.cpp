@@ -40,7 +40,7 @@ class EventWriter::Impl {
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
 
-  bool push(EventBatch batch, Done done, const std::stop_token& stop_asked) {
+  bool push(EventBatch batch, Done done, std::stop_token stop_asked) {
     std::unique_lock lock(mutex_);
     std::uint64_t events = batch.list.events.size();
     auto fits = [&] {
@@ -211,9 +211,9 @@ class EventWriter::Impl {
 
   Result<std::uint64_t> delete_slice() {
     if (retention_.days > 0) {
-      std::int64_t day = 24 * 3600 * Timestamp::kTicksPerSecond;
+      constexpr std::int64_t kDay = std::int64_t{24} * 3600 * Timestamp::kTicksPerSecond;
       auto deleted = store_->delete_oldest(
-          kRetentionSlice, Timestamp{now().ticks - std::int64_t{retention_.days} * day});
+          kRetentionSlice, Timestamp{now().ticks - std::int64_t{retention_.days} * kDay});
       if (!deleted || *deleted > 0) return deleted;
     }
     if (retention_.max_bytes > 0) {
@@ -250,7 +250,7 @@ EventWriter::EventWriter(std::unique_ptr<Store> store, CommitSignal& signal,
 EventWriter::~EventWriter() = default;
 
 bool EventWriter::push(EventBatch batch, Done done, std::stop_token stop) {
-  return impl_->push(std::move(batch), std::move(done), stop);
+  return impl_->push(std::move(batch), std::move(done), std::move(stop));
 }
 
 bool EventWriter::stop(std::uint32_t drain_ms) { return impl_->stop(drain_ms); }
