@@ -33,7 +33,7 @@ bool is_event_file_name(const std::string& name) {
 
 class DirSource final : public EventSource {
  public:
-  DirSource(std::string folder, ActionSet record)
+  DirSource(const std::string& folder, ActionSet record)
       : folder_(absolute_path(folder)), name_("dir:" + folder), record_(record) {}
 
   const std::string& name() const override { return name_; }
@@ -122,8 +122,8 @@ class DirSource final : public EventSource {
 
 }  // namespace
 
-std::unique_ptr<EventSource> make_dir_source(std::string folder, ActionSet record) {
-  return std::make_unique<DirSource>(std::move(folder), record);
+std::unique_ptr<EventSource> make_dir_source(const std::string& folder, ActionSet record) {
+  return std::make_unique<DirSource>(folder, record);
 }
 
 }  // namespace blockwatch

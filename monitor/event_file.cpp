@@ -144,7 +144,7 @@ Result<EventFile> EventFile::open(const std::string& path, std::string name) {
           in->read(buffer.data(), static_cast<std::streamsize>(buffer.size()));
           return static_cast<std::size_t>(in->gcount());
         },
-        std::move(name));
+        name);
   }
   auto bytes = evtx::open_file(path);
   if (!bytes) return tl::unexpected(bytes.error());
@@ -157,7 +157,7 @@ Result<EventFile> EventFile::open(const std::string& path, std::string name) {
   return file;
 }
 
-Result<EventFile> EventFile::open_stream(winlog::ReadFn input, std::string name) {
+Result<EventFile> EventFile::open_stream(winlog::ReadFn input, const std::string& name) {
   auto first = read_start(input);
   if (!first) return tl::unexpected(first.error());
   EventFile file;

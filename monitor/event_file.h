@@ -25,7 +25,7 @@ class EventFile {
   static Result<EventFile> open(const std::string& path, std::string name = {});
 
   // The same for bytes that come from `input`, for example standard input.
-  static Result<EventFile> open_stream(winlog::ReadFn input, std::string name);
+  static Result<EventFile> open_stream(winlog::ReadFn input, const std::string& name);
 
   EventFormat format() const { return format_; }
   const std::string& source() const { return source_; }  // "evtx:NAME", "xml:NAME", "jsonl:NAME"

@@ -17,7 +17,7 @@ constexpr std::chrono::milliseconds kLookInterval{250};
 
 class EvtxSource final : public EventSource {
  public:
-  EvtxSource(std::string path, ActionSet record)
+  EvtxSource(const std::string& path, ActionSet record)
       : path_(absolute_path(path)),
         name_("evtx:" + path.substr(path.find_last_of("/\\") + 1)),
         record_(record) {}
@@ -94,8 +94,8 @@ class EvtxSource final : public EventSource {
 
 }  // namespace
 
-std::unique_ptr<EventSource> make_evtx_source(std::string path, ActionSet record) {
-  return std::make_unique<EvtxSource>(std::move(path), record);
+std::unique_ptr<EventSource> make_evtx_source(const std::string& path, ActionSet record) {
+  return std::make_unique<EvtxSource>(path, record);
 }
 
 }  // namespace blockwatch

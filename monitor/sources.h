@@ -19,11 +19,11 @@ inline constexpr std::string_view kSourceKinds =
 Result<std::unique_ptr<EventSource>> make_source(const std::string& spec, ActionSet record);
 
 // evtx:FILE. Reads FILE, then whatever is added to it. The position is the newest record id.
-std::unique_ptr<EventSource> make_evtx_source(std::string path, ActionSet record);
+std::unique_ptr<EventSource> make_evtx_source(const std::string& path, ActionSet record);
 
 // dir:FOLDER. Reads every event file in FOLDER (not below it) once it has stopped changing, and
 // again when it has changed since. Positions are kept per file, under the file's own source.
-std::unique_ptr<EventSource> make_dir_source(std::string folder, ActionSet record);
+std::unique_ptr<EventSource> make_dir_source(const std::string& folder, ActionSet record);
 
 // stdin:KIND with kind "jsonl" or "xml". Ends with its input; has no position.
 std::unique_ptr<EventSource> make_stdin_source(std::string kind, ActionSet record);

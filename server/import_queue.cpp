@@ -64,7 +64,7 @@ Result<void> spool(const http::BodyReader& body, const fs::path& path) {
 
 class ImportQueue::Impl {
  public:
-  Impl(EventWriter& writer, std::string folder, ActionSet record)
+  Impl(EventWriter& writer, const std::string& folder, ActionSet record)
       : writer_(writer), folder_(to_path(folder)), record_(record) {
     remove_left_overs();
     thread_ = std::jthread([this](std::stop_token stop) { run(stop); });
@@ -220,8 +220,8 @@ class ImportQueue::Impl {
   std::jthread thread_;
 };
 
-ImportQueue::ImportQueue(EventWriter& writer, std::string folder, ActionSet record)
-    : impl_(std::make_unique<Impl>(writer, std::move(folder), record)) {}
+ImportQueue::ImportQueue(EventWriter& writer, const std::string& folder, ActionSet record)
+    : impl_(std::make_unique<Impl>(writer, folder, record)) {}
 ImportQueue::~ImportQueue() { stop(); }
 Result<std::string> ImportQueue::start(const ImportUpload& upload) { return impl_->start(upload); }
 std::optional<ImportJob> ImportQueue::find(std::string_view id) const { return impl_->find(id); }

@@ -15,7 +15,7 @@ class ImportQueue final : public ImportJobs {
  public:
   // Spool files are made in `folder` (UTF-8, must exist), for this user only; they are removed when
   // their job ends, and what an earlier run left there is removed at once.
-  ImportQueue(EventWriter& writer, std::string folder, ActionSet record);
+  ImportQueue(EventWriter& writer, const std::string& folder, ActionSet record);
   ~ImportQueue() override;  // as stop()
   ImportQueue(const ImportQueue&) = delete;
   ImportQueue& operator=(const ImportQueue&) = delete;

@@ -14,10 +14,10 @@ std::size_t width_of(const std::string& text) {
 
 }  // namespace
 
-TextTable::TextTable(std::vector<std::pair<std::string, Align>> columns) {
+TextTable::TextTable(const std::vector<std::pair<std::string, Align>>& columns) {
   std::vector<std::string> titles;
-  for (auto& [title, align] : columns) {
-    titles.push_back(std::move(title));
+  for (const auto& [title, align] : columns) {
+    titles.push_back(title);
     align_.push_back(align);
   }
   rows_.push_back(std::move(titles));

@@ -14,7 +14,7 @@ class TextTable {
  public:
   enum class Align : unsigned char { kLeft, kRight };
 
-  explicit TextTable(std::vector<std::pair<std::string, Align>> columns);
+  explicit TextTable(const std::vector<std::pair<std::string, Align>>& columns);
 
   void add(std::vector<std::string> cells);  // one per column
   std::string text() const;                  // ends with a line feed

@@ -152,7 +152,8 @@ char* format_ip_address(const IpAddress& address, char* out) noexcept {
   }
   std::array<unsigned, 8> groups{};
   for (unsigned i = 0; i < 8; ++i) {
-    groups[i] = static_cast<unsigned>(address.bytes[2 * i]) << 8 | address.bytes[2 * i + 1];
+    groups[i] = static_cast<unsigned>(address.bytes[std::size_t{2} * i]) << 8 |
+                address.bytes[std::size_t{2} * i + 1];
   }
   // RFC 5952, 4.2: the longest run of two or more zero groups, the first of equals.
   unsigned run_start = 8, run_length = 1;

@@ -28,7 +28,7 @@ int report_faults(const std::vector<Fault>& faults) {
 std::string endpoint(const std::optional<IpAddress>& address,
                      const std::optional<std::uint16_t>& port) {
   if (!address) return port ? ":" + std::to_string(*port) : "-";
-  const std::string text = format_ip_address(*address);
+  std::string text = format_ip_address(*address);
   if (!port) return text;
   return (address->is_v4() ? text : "[" + text + "]") + ":" + std::to_string(*port);
 }
