@@ -40,7 +40,7 @@ class EventWriter::Impl {
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
 
-  bool push(EventBatch batch, Done done, std::stop_token stop_asked) {
+  bool push(EventBatch batch, Done done, const std::stop_token& stop_asked) {
     std::unique_lock lock(mutex_);
     std::uint64_t events = batch.list.events.size();
     auto fits = [&] {
@@ -249,8 +249,8 @@ EventWriter::EventWriter(std::unique_ptr<Store> store, CommitSignal& signal,
 
 EventWriter::~EventWriter() = default;
 
-bool EventWriter::push(EventBatch batch, Done done, std::stop_token stop) {
-  return impl_->push(std::move(batch), std::move(done), std::move(stop));
+bool EventWriter::push(EventBatch batch, Done done, const std::stop_token& stop) {
+  return impl_->push(std::move(batch), std::move(done), stop);
 }
 
 bool EventWriter::stop(std::uint32_t drain_ms) { return impl_->stop(drain_ms); }

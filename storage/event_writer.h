@@ -41,7 +41,7 @@ class EventWriter {
   // Waits while the queue is full (kMaxQueuedEvents). False: stopping, the batch was not taken.
   // A batch that was taken is committed, tried again as long as the store fails (disk full, locked)
   // until the program stops.
-  bool push(EventBatch batch, Done done, std::stop_token stop);
+  bool push(EventBatch batch, Done done, const std::stop_token& stop);
 
   // Takes no more, commits what is queued (at most `drain_ms`), ends the thread. Idempotent.
   // False: some batches could not be committed in time; their positions were not committed either.
