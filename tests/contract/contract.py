@@ -76,7 +76,7 @@ class Operation:
         media = content.get(reply.media_type)
         if media is None:
             return faults + [f"{where}media type {reply.media_type} is not described"]
-        if reply.media_type.endswith("json"):
+        if reply.media_type.endswith(("/json", "+json")):
             faults += schema_faults(reply.json, media["schema"], where)
             faults += [where + f for f in unknown_members(reply.json, media["schema"])]
         return faults

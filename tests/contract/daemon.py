@@ -42,6 +42,7 @@ class Daemon:
     def __init__(self, program, *options):
         self.program = str(program)
         self.options = options
+        self.tokens = {}
 
     def __enter__(self):
         self.folder = Path(tempfile.mkdtemp(prefix="blockwatch-contract-"))
@@ -101,13 +102,17 @@ class Daemon:
         return f"http://{self.host}:{self.port}"
 
     def token(self, *scopes):
+        """A token with these scopes; the same one for the same scopes."""
+        if scopes in self.tokens:
+            return self.tokens[scopes]
         command = [self.program, "token", "create", "--token-file", str(self.token_file)]
         for scope in scopes:
             command += ["--scope", scope]
         done = subprocess.run(
             [*command, "--name", "contract-" + "-".join(scopes)],
-            stdout=subprocess.PIPE, check=True, timeout=START_S, text=True)
-        return done.stdout.split()[-1]
+            stdout=subprocess.PIPE, stderr=self.log, check=True, timeout=START_S, text=True)
+        self.tokens[scopes] = done.stdout.split()[-1]
+        return self.tokens[scopes]
 
     def ask(self, method, target, headers=None, body=None):
         connection = http.client.HTTPConnection(self.host, self.port, timeout=ANSWER_S)
@@ -138,6 +143,8 @@ class Daemon:
             connection.request("GET", target, headers=headers or {})
             response = connection.getresponse()
             reply, frames, frame = Reply(response, b""), [], []
+            if response.status != 200:
+                reply.body = response.read()
             while response.status == 200 and not enough(frames):
                 assert time.monotonic() < deadline, f"{len(frames)} frames came in time: {frames[-3:]}"
                 line = response.readline().decode("utf-8")

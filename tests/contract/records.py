@@ -32,7 +32,7 @@ KINDS = [
                    ProcessID=4, SourcePort=50211, DestPort=443)),
     (5157, 3, flow(SourceAddress="2001:db8::7", SourcePort=50001, DestAddress="2001:db8::15",
                    DestPort=445, InterfaceIndex=10, FilterOrigin="Default Inbound",
-                   RemoteUserID="S-1-5-18", LayerRTID=46, FilterRTID=18446744073709551)),
+                   RemoteUserID="S-1-5-18", LayerRTID=46, FilterRTID=70377)),
     (5152, 0, {"ProcessId": 0, "Application": "-", "Direction": INBOUND,
                "SourceAddress": "198.51.100.7", "SourcePort": 59639,
                "DestAddress": "192.0.2.15", "DestPort": 3389, "Protocol": 6,
@@ -51,12 +51,13 @@ def escape(text):
     return str(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def rendered_xml(count, first=1):
-    """`count` records, all kinds in turn, a second apart, record ids from `first`."""
+def rendered_xml(count, first=1, **more):
+    """`count` records, all kinds in turn, a second apart, record ids from `first`; `more` replaces
+    values of EventData."""
     out = []
     for i in range(first, first + count):
         number, version, data = KINDS[i % len(KINDS)]
-        fields = "".join(f"<Data Name='{k}'>{escape(v)}</Data>" for k, v in data.items())
+        fields = "".join(f"<Data Name='{k}'>{escape(v)}</Data>" for k, v in {**data, **more}.items())
         time = f"2026-03-11T{9 + i // 3600:02}:{i // 60 % 60:02}:{i % 60:02}.5123404Z"
         system = SYSTEM.format(id=number, version=version, time=time, record=319457000 + i,
                                host="PC01.example.org")
