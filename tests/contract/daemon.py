@@ -169,7 +169,7 @@ class Daemon:
         assert reply.status == 202, reply.body
         deadline = time.monotonic() + ANSWER_S
         while time.monotonic() < deadline:
-            job = self.get(reply.headers["Location"]).json
+            job = self.ask("GET", reply.headers["Location"], {"Authorization": f"Bearer {self.token('read')}"}).json
             if job["state"] in ("done", "failed"):
                 return job
             time.sleep(0.01)
