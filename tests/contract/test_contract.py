@@ -1,6 +1,7 @@
 """The program and openapi.yaml say the same: routes both ways, parameters, replies, examples, errors.
 
-Environment: BLOCKWATCHD (the program), BLOCKWATCH_CONTRACT (openapi.yaml)."""
+Environment: BLOCKWATCHD (the program), BLOCKWATCH_CONTRACT (openapi.yaml), BLOCKWATCH_LOG (an EVTX
+file with our events)."""
 
 import csv
 import gzip
@@ -426,6 +427,26 @@ class Live(unittest.TestCase):
 
 
 class OtherServers(unittest.TestCase):
+    def test_every_event_of_an_evtx_log_is_as_described(self):
+        operations = CONTRACT.operations
+        content = Path(os.environ["BLOCKWATCH_LOG"]).read_bytes()
+        with Daemon(PROGRAM, "--record", "block,drop,permit") as daemon:
+            report = daemon.import_file(content, daemon.token("import"), "demo.evtx")["report"]
+            self.assertEqual((report["format"], report["source"], report["damaged"]), ("evtx", "evtx:demo.evtx", 0))
+            self.assertGreater(report["stored"], 0)
+            lines = daemon.get("/api/v1/events?format=ndjson&include=raw").text.splitlines()
+            self.assertEqual(len(lines), report["stored"])
+            for event in map(json.loads, lines[:300]):
+                self.assertEqual(schema_faults(event, CONTRACT.schemas["Event"]), [])
+                detail = daemon.get(f"/api/v1/events/{event['id']}")
+                self.assertEqual(operations["get_event"].faults(detail), [])
+            for target in ("/api/v1/stats/top?by=application_name", "/api/v1/stats/timeline?bucket=1h&by=event_id"):
+                operation = operations["top_values" if "top" in target else "timeline"]
+                self.assertEqual(operation.faults(daemon.get(target)), [])
+            sources = daemon.get("/api/v1/sources")
+            self.assertEqual(operations["list_sources"].faults(sources), [])
+            self.assertEqual([s["name"] for s in sources.json["sources"]], ["evtx:demo.evtx"])
+
     def test_numbers_above_2_to_the_53_keep_their_digits(self):
         big = 2**63 - 1
         with Daemon(PROGRAM) as daemon:
