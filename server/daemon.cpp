@@ -86,6 +86,7 @@ class Daemon::Impl {
       if (!source) return tl::unexpected(source.error());
       if (*source) monitor_.add(std::move(*source));
     }
+    health();  // each check is as it is since the start
     return {};
   }
 

@@ -102,8 +102,9 @@ std::optional<std::uint8_t> protocol_number(string_view name) noexcept {
 }
 
 bool equal_ignoring_case(string_view a, string_view b) noexcept {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [](char x, char y) { return ascii_lower(x) == ascii_lower(y); });
+  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) {
+           return ascii_lower(x) == ascii_lower(y);
+         });
 }
 
 bool contains_ignoring_case(string_view text, string_view part) noexcept {

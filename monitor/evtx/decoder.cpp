@@ -277,7 +277,7 @@ const char* ChunkDecoder::read_generally(const Record& record) {
 const char* ChunkDecoder::add_event(const winlog::SystemFields& system,
                                     std::span<const RawField> raw,
                                     std::span<const winlog::FieldRole> roles) {
-  Result<Event> event = winlog::to_event(system, raw, roles, out_->list.text);
+  Result<Event> event = winlog::to_event(system, raw, roles);
   if (!event) {
     problem_ = std::move(event.error().message);
     return problem_.c_str();

@@ -33,8 +33,9 @@ Piece PieceReader::read(std::uint64_t number) {
   }
   for (std::uint64_t at = begin; at < end; at += kChunkSize) {
     const std::uint64_t chunk_end = std::min<std::uint64_t>(at + kChunkSize, end);
-    if (already_known(at)) {
+    if (const auto last = known_up_to(at)) {
       piece.decoded.report.bytes += chunk_end - at;
+      piece.decoded.newest_record_id = std::max(piece.decoded.newest_record_id, *last);
       decoder_.pass_over_known();
     } else if (!read_span(at, chunk_end, piece)) {
       break;
@@ -43,14 +44,15 @@ Piece PieceReader::read(std::uint64_t number) {
   return piece;
 }
 
-bool PieceReader::already_known(std::uint64_t offset) const {
+std::optional<std::uint64_t> PieceReader::known_up_to(std::uint64_t offset) const {
   std::array<std::uint8_t, kChunkHeaderSize> head;
   const auto got = bytes_.read_at(offset, head.data(), head.size());
-  if (!got || *got < head.size()) return false;
+  if (!got || *got < head.size()) return std::nullopt;
   const Bytes bytes(head.data(), kChunkHeaderSize);
-  if (!is_intact_chunk_header(bytes)) return false;
+  if (!is_intact_chunk_header(bytes)) return std::nullopt;
   const std::uint64_t last = read_chunk_header(bytes).last_record_id;
-  return last <= options_.after_record_id;
+  if (last > options_.after_record_id) return std::nullopt;
+  return last;
 }
 
 bool PieceReader::read_span(std::uint64_t offset, std::uint64_t end, Piece& piece) {

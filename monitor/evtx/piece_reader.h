@@ -41,8 +41,9 @@ class PieceReader {
  private:
   // Reads [offset, end) and decodes the whole chunks in it. False: the piece ends here.
   bool read_span(std::uint64_t offset, std::uint64_t end, Piece& piece);
-  // Is it a chunk whose records all come before after_record_id, by a header that can be trusted?
-  bool already_known(std::uint64_t offset) const;
+  // The last record id of a chunk that holds nothing after after_record_id, by a header that can be
+  // trusted; none: the chunk must be read.
+  std::optional<std::uint64_t> known_up_to(std::uint64_t offset) const;
 
   const ByteSource& bytes_;
   const ChunkRange& range_;

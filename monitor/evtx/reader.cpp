@@ -29,7 +29,7 @@ static_assert(kPieceSize / kShortestEvent + kBatchEvents <= kMaxBatchEvents,
 class Consumer {
  public:
   Consumer(const ReadOptions& options, const EmitFn& emit, FileReport& report)
-      : options_(options), emit_(emit), report_(report), newest_(options.after_record_id) {}
+      : options_(options), emit_(emit), report_(report) {}
 
   // False: read no further.
   bool take(Piece&& piece) {
@@ -108,7 +108,7 @@ class Consumer {
   EventList batch_;
   std::size_t batch_pieces_ = 0;
   std::vector<std::uint64_t> never_used_;  // chunks of zeros that a used one may yet follow
-  std::uint64_t newest_;
+  std::uint64_t newest_ = 0;
   std::uint64_t next_progress_ = kBytesPerProgress;
   std::optional<Error> error_;
   bool refused_ = false;

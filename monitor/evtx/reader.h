@@ -21,7 +21,9 @@ class ByteSource {
 Result<std::unique_ptr<ByteSource>> open_file(const std::string& path);
 
 struct LogPosition {
-  std::uint64_t newest_record_id = 0;  // of all records read, wanted or not
+  // Of all records read or passed over, wanted or not: lower than after_record_id when the log has
+  // been replaced by one that counts anew.
+  std::uint64_t newest_record_id = 0;
 };
 
 // Reads every chunk that the file holds, whatever the header counts, and emits the wanted records

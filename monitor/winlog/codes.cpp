@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "storage/words.h"
+
 namespace blockwatch::winlog {
 
 namespace {
@@ -51,17 +53,7 @@ constexpr auto kWordById = [] {
   return words;
 }();
 
-constexpr char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
-
 }  // namespace
-
-bool equal_without_case(std::string_view a, std::string_view b) noexcept {
-  if (a.size() != b.size()) return false;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    if (lower(a[i]) != lower(b[i])) return false;
-  }
-  return true;
-}
 
 std::optional<std::uint32_t> message_id(std::string_view recorded) noexcept {
   if (recorded.size() < 3 || recorded.size() > 11 || recorded[0] != '%' || recorded[1] != '%') {
@@ -88,9 +80,9 @@ std::optional<Direction> direction_of(std::string_view recorded) noexcept {
         return std::nullopt;
     }
   }
-  if (equal_without_case(recorded, "Inbound")) return Direction::kInbound;
-  if (equal_without_case(recorded, "Outbound")) return Direction::kOutbound;
-  if (equal_without_case(recorded, "Forward")) return Direction::kForward;
+  if (equal_ignoring_case(recorded, "Inbound")) return Direction::kInbound;
+  if (equal_ignoring_case(recorded, "Outbound")) return Direction::kOutbound;
+  if (equal_ignoring_case(recorded, "Forward")) return Direction::kForward;
   return std::nullopt;
 }
 
@@ -102,7 +94,7 @@ std::string_view layer_word(std::string_view recorded) noexcept {
   }
   if (recorded == "-") return {};
   for (const Layer& layer : kLayers) {
-    if (equal_without_case(recorded, layer.name)) return layer.word;
+    if (equal_ignoring_case(recorded, layer.name)) return layer.word;
   }
   return recorded;
 }

@@ -25,7 +25,4 @@ std::string_view layer_word(std::string_view recorded) noexcept;
 std::optional<Direction> direction_of_layer(std::string_view layer_word,
                                             std::optional<std::uint64_t> layer_id) noexcept;
 
-// Compares ASCII letters without case; other bytes exactly.
-bool equal_without_case(std::string_view a, std::string_view b) noexcept;
-
 }  // namespace blockwatch::winlog

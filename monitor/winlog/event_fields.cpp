@@ -138,17 +138,17 @@ FieldRole role_of(std::string_view name) noexcept {
       {"RemoteUserID", FieldRole::kRemoteUserId},
   };
   for (const Known& known : kKnown) {
-    if (equal_without_case(name, known.name)) return known.role;
+    if (equal_ignoring_case(name, known.name)) return known.role;
   }
   return FieldRole::kOther;
 }
 
 bool is_wanted_provider(std::string_view provider) noexcept {
-  return provider.empty() || equal_without_case(provider, kProvider);
+  return provider.empty() || equal_ignoring_case(provider, kProvider);
 }
 
 Result<Event> to_event(const SystemFields& system, std::span<const RawField> data,
-                       std::span<const FieldRole> roles, TextArena& /*text*/) {
+                       std::span<const FieldRole> roles) {
   if (!is_event_id(system.event_id)) {
     return make_error(ErrorCode::kCorrupt, "event id " + std::to_string(system.event_id) +
                                                " where 5031 or 5150 to 5159 was expected");

@@ -50,11 +50,11 @@ inline constexpr std::string_view kProvider = "Microsoft-Windows-Security-Auditi
 bool is_wanted_provider(std::string_view provider) noexcept;
 
 // Makes the event. `roles[i]` is role_of(data[i].name): EVTX computes them once per template.
-// `data` must live in `text`, and becomes Event::raw as it is. Source is put on the local side and
-// Dest on the remote side; HostKnowledge::settle decides whether that is so. Field values that
-// cannot be read (a port "abc") leave the field absent; they stay in raw. kCorrupt when the event
-// cannot be placed at all (implausible time, an id that is not ours).
+// `data` becomes Event::raw as it is, and the texts of both live as long as the event. Source is
+// put on the local side and Dest on the remote side; HostKnowledge::settle decides whether that is
+// so. Field values that cannot be read (a port "abc") leave the field absent; they stay in raw.
+// kCorrupt when the event cannot be placed at all (implausible time, an id that is not ours).
 Result<Event> to_event(const SystemFields& system, std::span<const RawField> data,
-                       std::span<const FieldRole> roles, TextArena& text);
+                       std::span<const FieldRole> roles);
 
 }  // namespace blockwatch::winlog

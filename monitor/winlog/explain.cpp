@@ -51,7 +51,7 @@ std::string with_article(std::string text) {
 
 std::string profiles(const Event& event) {
   for (const RawField& field : event.raw) {
-    if (equal_without_case(field.name, "Profiles") && !field.value.empty()) {
+    if (equal_ignoring_case(field.name, "Profiles") && !field.value.empty()) {
       return " (network profile " + std::string(field.value) + ")";
     }
   }

@@ -30,7 +30,7 @@ constexpr std::array<std::string_view, 30> kDataNames{
 
 bool is_data_name(std::string_view name) {
   return std::any_of(kDataNames.begin(), kDataNames.end(),
-                     [name](std::string_view known) { return equal_without_case(name, known); });
+                     [name](std::string_view known) { return equal_ignoring_case(name, known); });
 }
 
 bool is_text(const Node* node) {
@@ -202,7 +202,7 @@ std::optional<std::uint64_t> process_id_in_message(std::string_view message,
       values[found++] = line.substr(tab + 1);
     }
   }
-  if (found < values.size() || !equal_without_case(values[1], application)) return std::nullopt;
+  if (found < values.size() || !equal_ignoring_case(values[1], application)) return std::nullopt;
   std::uint64_t id = 0;
   const char* end = values[0].data() + values[0].size();
   const auto [stop, error] = std::from_chars(values[0].data(), end, id);

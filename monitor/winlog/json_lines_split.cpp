@@ -1,6 +1,7 @@
 #include "monitor/winlog/json_lines_split.h"
 
 #include "monitor/winlog/codes.h"
+#include "storage/words.h"
 
 namespace blockwatch::winlog {
 
@@ -64,7 +65,7 @@ bool JsonSplitter::between_records(char c) {
     last_ = Last::kOpen;
     key_.clear();
     if (c == '[' && stack_.empty()) {
-      stack_.assign(1, c);
+      stack_.push_back(c);
       base_ = 1;
       ++pos_;
     } else {
@@ -177,12 +178,12 @@ bool JsonSplitter::enter_wrapper() {
   const bool array = window_.text()[pos_] == '[';
   const bool top = stack_.size() == 1;
   if (!array) {
-    if (top && equal_without_case(key_, "events")) container_ = true;
+    if (top && equal_ignoring_case(key_, "events")) container_ = true;
     return false;
   }
   const bool found =
-      (top && (equal_without_case(key_, "events") || equal_without_case(key_, "records"))) ||
-      (stack_.size() == 2 && container_ && equal_without_case(key_, "event"));
+      (top && (equal_ignoring_case(key_, "events") || equal_ignoring_case(key_, "records"))) ||
+      (stack_.size() == 2 && container_ && equal_ignoring_case(key_, "event"));
   if (!found) return false;
   stack_ += '[';
   base_ = stack_.size();

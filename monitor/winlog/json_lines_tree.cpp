@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "monitor/winlog/codes.h"
+#include "storage/words.h"
 
 namespace blockwatch::winlog {
 
@@ -121,7 +122,7 @@ const JsonTree::Node* JsonTree::find_any_case(const Node* object, std::string_vi
   if (object == nullptr || object->kind != Kind::kObject) return nullptr;
   const Node* found = nullptr;
   for_each(*object, [&](const Node& member) {
-    if (found == nullptr && equal_without_case(member.key, key)) found = &member;
+    if (found == nullptr && equal_ignoring_case(member.key, key)) found = &member;
   });
   return found;
 }

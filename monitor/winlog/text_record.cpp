@@ -100,7 +100,7 @@ void RecordSink::add_event(const TextRecord& record, std::uint64_t offset) {
   for (std::size_t i = 0; i < raw.size(); ++i) {
     raw[i] = {list_.text.copy(record.data[i].name), list_.text.copy(record.data[i].value)};
   }
-  auto event = to_event(system, raw, record.roles, list_.text);
+  auto event = to_event(system, raw, record.roles);
   if (!event) {
     report_.note(offset, event.error().message);
     return;

@@ -44,7 +44,7 @@ inline Built build(const SystemFields& system, const Fields& fields) {
   SystemFields kept = system;
   kept.host = built.text.copy(system.host);
   kept.channel = built.text.copy(system.channel);
-  built.event = to_event(kept, raw, roles, built.text);
+  built.event = to_event(kept, raw, roles);
   return built;
 }
 
