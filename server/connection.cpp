@@ -15,6 +15,7 @@ using std::chrono::milliseconds;
 constexpr milliseconds kSlice{500};
 constexpr std::size_t kReceiveBytes = std::size_t{16} * 1024;
 constexpr std::size_t kGatherBytes = std::size_t{64} * 1024;
+constexpr std::size_t kWatchedBytes = std::size_t{64} * 1024;
 constexpr milliseconds kLinger{1'000};
 constexpr std::size_t kLingerBytes = std::size_t{4} * 1024 * 1024;
 
@@ -144,6 +145,16 @@ bool Connection::flush() {
     socket_.wait_writable(std::min(remaining, kSlice));
   }
   out_.clear();
+  return alive_;
+}
+
+bool Connection::is_client_there() {
+  // What it sends meanwhile is kept for the next request, within reason.
+  while (alive_ && in_.size() < kWatchedBytes) {
+    const Arrival arrival = receive_until(Clock::now());
+    if (arrival == Arrival::kTimeout) break;
+    alive_ = arrival == Arrival::kBytes;
+  }
   return alive_;
 }
 

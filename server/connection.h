@@ -47,6 +47,9 @@ class Connection {
   bool write(const char* data, std::size_t size);
   bool flush();
   bool alive() const { return alive_; }
+  // Looks whether the client has hung up, without waiting: who only writes now and then would not
+  // notice. Half a hang-up counts: nobody who reads an answer stops sending first.
+  bool is_client_there();
 
   // Says that nothing more comes, then reads what the client still sends for a short while: closing
   // with unread bytes would reset the connection and may take the answer away from the client.

@@ -34,6 +34,7 @@ struct Request {
 };
 
 // Takes bytes of a streamed body. False: the client is gone or the server stops; give up soon.
+// Empty text sends nothing and only asks that.
 using WriteFn = std::function<bool(std::string_view)>;
 
 struct Response {

@@ -66,7 +66,7 @@ bool run_stream(PendingAnswer& pending, httplib::DataSink& sink) {
   const auto write = [&](std::string_view bytes) {
     if (*pending.stopping || !connection.alive()) return false;
     // An empty chunk would end the body.
-    if (bytes.empty()) return true;
+    if (bytes.empty()) return connection.is_client_there();
     return sink.write(bytes.data(), bytes.size()) && connection.flush();
   };
   try {

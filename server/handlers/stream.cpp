@@ -20,6 +20,7 @@ using std::chrono::duration_cast;
 using std::chrono::milliseconds;
 
 constexpr std::uint32_t kEventsPerWrite = 256;
+constexpr milliseconds kLookInterval{1'000};  // how soon a client that left is noticed
 constexpr std::array<std::string_view, 1> kEventStream{"text/event-stream"};
 
 // One client's stream: asks for what is newer than its cursor, writes it, waits for a commit, asks
@@ -46,7 +47,7 @@ class EventStream {
       append_beat(tail->newest_seq);
       if (!out_.empty() && !write(out_)) return;
       out_.clear();
-      if (question_.after >= tail->newest_seq) wait(asked);
+      if (question_.after >= tail->newest_seq && !wait(asked, write)) return;
     }
   }
 
@@ -92,15 +93,21 @@ class EventStream {
         ",\"lag_ms\":" + std::to_string(lag) + "}\n\n";
   }
 
-  void wait(Clock::time_point asked) {
-    const auto until_beat = next_beat_ - Clock::now();
-    context_.commits.wait_newer(question_.after,
-                                std::max(milliseconds(1), duration_cast<milliseconds>(until_beat)));
+  // False: the client has left, so that its place goes to another one now.
+  bool wait(Clock::time_point asked, const http::WriteFn& write) {
+    while (!context_.commits.closed()) {
+      const auto until_beat = duration_cast<milliseconds>(next_beat_ - Clock::now());
+      const auto time = std::clamp(until_beat, milliseconds(1), kLookInterval);
+      if (context_.commits.wait_newer(question_.after, time) > question_.after) break;
+      if (!write({})) return false;
+      if (until_beat <= kLookInterval) break;
+    }
     // Lets what comes in quick succession gather; ends at once when the program stops.
     const auto pause = asked + context_.stream_pause - Clock::now();
     if (pause > Clock::duration::zero()) {
       context_.commits.wait_newer(UINT64_MAX, duration_cast<milliseconds>(pause));
     }
+    return true;
   }
 
   ApiContext& context_;

@@ -278,6 +278,19 @@ class DaemonTest(unittest.TestCase):
         connection.close()
         self.assertEqual(seqs, list(range(1, count + 1)))
 
+    def test_clients_that_left_give_their_places_back(self):
+        server = self.server("--source", "none")
+        for _ in range(3):
+            streams = [server.stream("/api/v1/events/stream") for _ in range(32)]
+            for stream in streams:
+                self.assertIn(b" 200 ", stream.recv(100))
+            refused = server.stream("/api/v1/events/stream")
+            self.assertIn(b" 503 ", refused.recv(100))
+            for stream in [*streams, refused]:
+                stream.close()
+            self.assertTrue(eventually(
+                lambda: b"blockwatch_http_streams 0\n" in server.request("/metrics")[2], 5))
+
     # Query
 
     def test_query_answers_as_the_server_does(self):
