@@ -15,7 +15,7 @@ std::string_view next_segment(std::string_view& rest) {
   return segment;
 }
 
-bool is_placeholder(std::string_view segment) {
+bool is_variable(std::string_view segment) {
   return segment.size() > 2 && segment.front() == '{' && segment.back() == '}';
 }
 
@@ -30,7 +30,7 @@ std::optional<std::uint32_t> fit(std::string_view pattern, std::string_view path
   while (!pattern.empty() || !path.empty()) {
     const std::string_view wanted = next_segment(pattern);
     const std::string_view actual = next_segment(path);
-    const bool literal = !is_placeholder(wanted);
+    const bool literal = !is_variable(wanted);
     if (literal ? wanted != actual : actual.empty()) return std::nullopt;
     literal_bits = (literal_bits << 1U) | (literal ? 1U : 0U);
   }
@@ -42,7 +42,7 @@ std::map<std::string, std::string> values_of(std::string_view pattern, std::stri
   while (!pattern.empty()) {
     const std::string_view wanted = next_segment(pattern);
     const std::string_view actual = next_segment(path);
-    if (is_placeholder(wanted)) values.emplace(wanted.substr(1, wanted.size() - 2), actual);
+    if (is_variable(wanted)) values.emplace(wanted.substr(1, wanted.size() - 2), actual);
   }
   return values;
 }
