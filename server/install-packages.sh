@@ -4,7 +4,7 @@
 packages_build="g++ cmake ninja-build pkg-config libcpp-httplib-dev libsqlitecpp-dev libsqlite3-dev
   nlohmann-json3-dev libpugixml-dev libdeflate-dev zlib1g-dev libcli11-dev libspdlog-dev libexpected-dev
   libssl-dev libbrotli-dev libgtest-dev libgmock-dev"
-packages_test="ccache clang-14 clang-tidy-14 clang-format-14 libclang-rt-14-dev curl jq sqlite3 libevtx-utils
+packages_test="git ccache clang-14 clang-tidy-14 clang-format-14 libclang-rt-14-dev curl jq sqlite3 libevtx-utils
   python3 python3-evtx python3-yaml python3-jsonschema default-jre-headless"
 
 install_packages() {
