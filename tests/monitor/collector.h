@@ -29,7 +29,8 @@ class Collector {
   PositionFn position_of() {
     return [this](const std::string& source) -> Result<std::string> {
       std::lock_guard lock(mutex_);
-      return positions_[source];
+      const auto it = positions_.find(source);
+      return it == positions_.end() ? std::string{} : it->second;
     };
   }
 
