@@ -2,6 +2,7 @@
 // The SQLite store: one read-write Store (the writer's) and any number of StoreReaders.
 // SQLiteCpp stays behind this header.
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -106,6 +107,10 @@ class StoreReader {
   // 0: none. Applies to the questions that follow.
   void set_deadline_ms(std::uint32_t deadline_ms);
   static constexpr std::uint32_t kDefaultDeadlineMs = 5000;
+
+  // Questions under way when the flag becomes true, and long ones that follow, end with
+  // kUnavailable. The flag must outlive the reader or the next call; null: none.
+  void set_stop_flag(const std::atomic<bool>* flag);
 
   Result<Page> page(const PageQuery& query);
   // How SQLite finds such a page: the steps of EXPLAIN QUERY PLAN of every statement it takes. For

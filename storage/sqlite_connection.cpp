@@ -81,14 +81,20 @@ StatementUse SqlConnection::use(std::string_view sql) {
   return StatementUse(*same_text.back());
 }
 
-void SqlConnection::set_deadline(std::chrono::steady_clock::time_point deadline) {
-  deadline_ = deadline;
-  bool none = deadline == std::chrono::steady_clock::time_point{};
+void SqlConnection::set_limits(const Limits& limits) {
+  limits_ = limits;
+  bool none = limits.deadline == std::chrono::steady_clock::time_point{} && limits.stop == nullptr;
   sqlite3_progress_handler(handle(), none ? 0 : 1000, none ? nullptr : on_progress, this);
 }
 
+bool SqlConnection::must_end() const {
+  if (limits_.stop != nullptr && limits_.stop->load(std::memory_order_relaxed)) return true;
+  return limits_.deadline != std::chrono::steady_clock::time_point{} &&
+         std::chrono::steady_clock::now() > limits_.deadline;
+}
+
 int SqlConnection::on_progress(void* self) {
-  return std::chrono::steady_clock::now() > static_cast<SqlConnection*>(self)->deadline_ ? 1 : 0;
+  return static_cast<const SqlConnection*>(self)->must_end() ? 1 : 0;
 }
 
 SqlTransaction::SqlTransaction(SqlConnection& connection, Kind kind) : connection_(connection) {

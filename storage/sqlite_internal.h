@@ -6,6 +6,7 @@
 #include <SQLiteCpp/Exception.h>
 #include <sqlite3.h>
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -89,17 +90,22 @@ class SqlConnection {
   // Cached by text; the same text can be in use several times at once.
   StatementUse use(std::string_view sql);
 
-  // The time from which on steps fail with SQLITE_INTERRUPT; the epoch for none.
-  void set_deadline(std::chrono::steady_clock::time_point deadline);
+  // When steps fail with SQLITE_INTERRUPT.
+  struct Limits {
+    std::chrono::steady_clock::time_point deadline{};  // the epoch: none
+    const std::atomic<bool>* stop = nullptr;           // null: none
+  };
+  void set_limits(const Limits& limits);
 
  private:
   static constexpr std::size_t kMaxCached = 192;
   static int on_progress(void* self);
+  bool must_end() const;
 
   SQLite::Database database_;
   std::unordered_map<std::string, std::vector<std::unique_ptr<SqlStatement>>> cache_;
   std::size_t cached_ = 0;
-  std::chrono::steady_clock::time_point deadline_{};
+  Limits limits_;
 };
 
 // A transaction that is rolled back unless commit() was called.

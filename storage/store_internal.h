@@ -104,6 +104,7 @@ class StoreReader::Impl {
   StoreStatus status();
 
   std::uint32_t deadline_ms = kDefaultDeadlineMs;
+  const std::atomic<bool>* stop = nullptr;
 
  private:
   void begin();

@@ -66,15 +66,21 @@ StoreReader::Impl::Impl(std::string path)
 }
 
 void StoreReader::Impl::begin() {
-  using Clock = std::chrono::steady_clock;
-  if (deadline_ms == 0) return;
-  connection_.set_deadline(Clock::now() + std::chrono::milliseconds(deadline_ms));
+  SqlConnection::Limits limits;
+  limits.stop = stop;
+  if (deadline_ms != 0) {
+    limits.deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(deadline_ms);
+  }
+  connection_.set_limits(limits);
 }
 
-void StoreReader::Impl::end() { connection_.set_deadline({}); }
+void StoreReader::Impl::end() { connection_.set_limits({}); }
 
 Error StoreReader::Impl::failure(const SQLite::Exception& e, std::string_view doing) const {
   if ((e.getErrorCode() & 0xff) == SQLITE_INTERRUPT) {
+    if (stop != nullptr && stop->load(std::memory_order_relaxed)) {
+      return {ErrorCode::kUnavailable, "the question was ended: the program is stopping"};
+    }
     return {ErrorCode::kUnavailable, "the question took longer than " +
                                          std::to_string(deadline_ms) +
                                          " ms; ask for a shorter time or fewer events"};
@@ -216,6 +222,8 @@ Result<std::unique_ptr<StoreReader>> StoreReader::open(const std::string& path) 
 }
 
 void StoreReader::set_deadline_ms(std::uint32_t deadline_ms) { impl_->deadline_ms = deadline_ms; }
+
+void StoreReader::set_stop_flag(const std::atomic<bool>* flag) { impl_->stop = flag; }
 
 Result<Page> StoreReader::page(const PageQuery& query) {
   if (query.limit < 1 || query.limit > kMaxPageSize) {

@@ -3,8 +3,10 @@
 #include <gtest/gtest.h>
 #include <sqlite3.h>
 
+#include <atomic>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include "storage/words.h"
 #include "tests/storage/random_events.h"
@@ -249,6 +251,37 @@ TEST_F(StoreFile, ALongQuestionEndsAtItsDeadlineAndTheNextOneWorks) {
   EXPECT_EQ(page.error().code, ErrorCode::kUnavailable);
   EXPECT_NE(page.error().message.find("longer than 1 ms"), std::string::npos);
   ours->set_deadline_ms(0);
+  EXPECT_EQ(*value_of(ours->page(query)).total, 0U);
+}
+
+TEST_F(StoreFile, AQuestionUnderWayEndsWhenTheStopFlagIsSetAndTheReaderStaysUsable) {
+  auto store = open();
+  for (std::uint64_t i = 0; i < 30; ++i) {
+    value_of(store->append(records(i * 5000, i * 5000 + 4999)));
+  }
+  auto ours = reader();
+  std::atomic<bool> stop = false;
+  ours->set_deadline_ms(0);
+  ours->set_stop_flag(&stop);
+  PageQuery query;
+  query.filter.q = "99.99.99.99";
+  query.filter.record_id.none = {{1, 1}};
+  query.count = true;
+  EXPECT_EQ(*value_of(ours->page(query)).total, 0U);
+  std::atomic<bool> asking = false;
+  std::thread stopper([&] {
+    while (!asking) std::this_thread::yield();
+    stop = true;
+  });
+  asking = true;
+  // Asked again and again: the flag is seen in the midst of one of them, or by the next.
+  auto page = ours->page(query);
+  for (int i = 0; i < 100 && page; ++i) page = ours->page(query);
+  stopper.join();
+  ASSERT_FALSE(page);
+  EXPECT_EQ(page.error().code, ErrorCode::kUnavailable);
+  EXPECT_NE(page.error().message.find("stopping"), std::string::npos);
+  ours->set_stop_flag(nullptr);
   EXPECT_EQ(*value_of(ours->page(query)).total, 0U);
 }
 
