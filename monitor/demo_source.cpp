@@ -22,7 +22,7 @@ class DemoSource final : public EventSource {
                    std::stop_token stop) override {
     std::vector<EventList> lists;
     auto file = EventFile::open(path_);
-    if (!file) return make_error(file.error().code, path_ + ": " + file.error().message);
+    if (!file) return tl::unexpected(file.error());
     ReadOptions options;
     options.record = record_;
     options.stop = stop;
@@ -36,7 +36,7 @@ class DemoSource final : public EventSource {
     }
     if (file_report.wanted == 0) {
       return make_error(ErrorCode::kInvalidArgument,
-                        path_ + ": holds no event that the recorded actions ask for");
+                        "the log holds no event that the recorded actions ask for");
     }
     report.set_state(SourceState::kFollowing);
     while (!stop.stop_requested()) {

@@ -83,7 +83,7 @@ class DirSource final : public EventSource {
       std::string name(text.begin(), text.end());
       if (is_event_file_name(name)) names.push_back(std::move(name));
     }
-    if (error) return make_error(ErrorCode::kIo, folder_ + ": " + error.message());
+    if (error) return make_error(ErrorCode::kIo, "the folder cannot be read: " + error.message());
     std::sort(names.begin(), names.end());
     return names;
   }

@@ -34,7 +34,7 @@ class EvtxSource final : public EventSource {
     report.set_state(SourceState::kImporting);
     while (!stop.stop_requested()) {
       const auto state = file_state(path_);
-      if (!state) return make_error(ErrorCode::kNotFound, path_ + ": cannot be read");
+      if (!state) return make_error(ErrorCode::kNotFound, "the file cannot be read");
       if (*state != position.state) {
         if (auto done = read_new(position, *state, emit, report, stop); !done) return done;
       }
@@ -52,9 +52,9 @@ class EvtxSource final : public EventSource {
   Result<void> read_new(FilePosition& position, const FileState& state, const BatchFn& emit,
                         SourceReport& report, std::stop_token stop) {
     auto file = EventFile::open(path_);
-    if (!file) return make_error(file.error().code, path_ + ": " + file.error().message);
+    if (!file) return tl::unexpected(file.error());
     if (file->format() != EventFormat::kEvtx) {
-      return make_error(ErrorCode::kInvalidArgument, path_ + ": is not an EVTX file");
+      return make_error(ErrorCode::kInvalidArgument, "is not an EVTX file");
     }
     ReadOptions options;
     options.record = record_;
@@ -65,7 +65,7 @@ class EvtxSource final : public EventSource {
       return emit(EventBatch{.source = name_, .list = std::move(list)});
     };
     const auto end = file->read(options, hand_on, file_report);
-    if (!end) return make_error(end.error().code, path_ + ": " + end.error().message);
+    if (!end) return tl::unexpected(end.error());
     if (stop.stop_requested()) return {};
     if (position.record_id > 0 && end->newest_record_id < position.record_id) {
       // The log was replaced by one whose numbers start again: everything in it is new.

@@ -29,11 +29,6 @@ std::filesystem::path to_path(const std::string& utf8) {
   return {std::u8string(utf8.begin(), utf8.end())};
 }
 
-std::string folder_of(const std::string& path) {
-  const auto folder = std::filesystem::absolute(to_path(path)).parent_path().u8string();
-  return {folder.begin(), folder.end()};
-}
-
 }  // namespace
 
 // Members are declared in the order in which they start: destruction is the way back.
@@ -45,7 +40,8 @@ class Daemon::Impl {
         tokens_(std::move(tokens)),
         writer_(std::move(store), commits_, config_.retention),
         readers_(db_path),
-        imports_(writer_, folder_of(db_path), config_.record),
+        imports_(writer_, db_path + ".imports", config_.record,
+                 [this](const AppendResult& result) { count(result); }),
         context_{.readers = readers_,
                  .commits = commits_,
                  .imports = imports_,
@@ -110,10 +106,15 @@ class Daemon::Impl {
     return writer_.push(
         std::move(batch),
         [this, source](const AppendResult& result) {
-          stored_.add(result.stored);
+          count(result);
           rate_of(source).add(result.stored);
         },
         stop_.get_token());
+  }
+
+  void count(const AppendResult& result) {
+    stored_.add(result.stored);
+    duplicate_.add(result.duplicate);
   }
 
   Result<std::string> position_of(const std::string& source) {
@@ -133,6 +134,7 @@ class Daemon::Impl {
             .start_time = start_time_,
             .writer = writer_.counters(),
             .stored_per_s = stored_.per_second(),
+            .duplicate_per_s = duplicate_.per_second(),
             .record = config_.record,
             .connections = http.connections,
             .streams = http.streams,
@@ -180,6 +182,7 @@ class Daemon::Impl {
   std::stop_source stop_;
   CommitSignal commits_;
   RateMeter stored_;
+  RateMeter duplicate_;
   std::mutex rates_mutex_;
   std::map<std::string, RateMeter> rates_;  // guarded by rates_mutex_; its values guard themselves
   HealthBoard board_;

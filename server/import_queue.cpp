@@ -1,5 +1,7 @@
 #include "server/import_queue.h"
 
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
 #include <condition_variable>
 #include <exception>
@@ -18,9 +20,6 @@ namespace blockwatch {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr std::string_view kSpoolPrefix = "import-";
-constexpr std::string_view kSpoolSuffix = ".spool";
 
 fs::path to_path(const std::string& utf8) { return {std::u8string(utf8.begin(), utf8.end())}; }
 
@@ -64,8 +63,11 @@ Result<void> spool(const http::BodyReader& body, const fs::path& path) {
 
 class ImportQueue::Impl {
  public:
-  Impl(EventWriter& writer, const std::string& folder, ActionSet record)
-      : writer_(writer), folder_(to_path(folder)), record_(record) {
+  Impl(EventWriter& writer, const std::string& folder, ActionSet record, Observer committed)
+      : writer_(writer),
+        folder_(to_path(folder)),
+        record_(record),
+        committed_(std::move(committed)) {
     remove_left_overs();
     thread_ = std::jthread([this](std::stop_token stop) { run(stop); });
   }
@@ -83,8 +85,9 @@ class ImportQueue::Impl {
       id = std::to_string(++last_id_);
       jobs_.push_back({.job = {.id = id, .created = now(), .sent_bytes = upload.sent_bytes}});
     }
-    const fs::path path = folder_ / (std::string(kSpoolPrefix) + id + std::string(kSpoolSuffix));
-    Result<void> ready = spool(upload.body, path);
+    const fs::path path = folder_ / id;
+    Result<void> ready = make_folder();
+    if (ready) ready = spool(upload.body, path);
     Result<EventFile> file = make_error(ErrorCode::kInternal, {});
     if (ready) {
       const auto text = path.u8string();
@@ -145,14 +148,32 @@ class ImportQueue::Impl {
   }
 
   void remove_left_overs() const {
-    std::error_code error;
-    for (fs::directory_iterator it(folder_, error), end; !error && it != end; it.increment(error)) {
-      const std::string name = it->path().filename().string();
-      std::error_code ignored;
-      if (name.starts_with(kSpoolPrefix) && name.ends_with(kSpoolSuffix)) {
-        fs::remove(it->path(), ignored);
-      }
+    std::error_code ignored;
+    for (fs::directory_iterator it(folder_, ignored), end; !ignored && it != end;
+         it.increment(ignored)) {
+      std::error_code in_use;
+      fs::remove(it->path(), in_use);
     }
+  }
+
+  // A link in its place could lead uploads elsewhere.
+  Result<void> make_folder() const {
+    std::error_code error;
+    if (fs::create_directory(folder_, error)) {
+      fs::permissions(folder_, fs::perms::owner_all, error);
+    }
+    if (error || fs::symlink_status(folder_, error).type() != fs::file_type::directory) {
+      spdlog::error("imports: {} is no folder that can be used", folder_.string());
+      return make_error(ErrorCode::kIo, "uploads cannot be kept");
+    }
+    return {};
+  }
+
+  // What the system or a fault of ours says may name paths and is for the log.
+  static std::string client_text(const Error& error) {
+    if (error.code != ErrorCode::kIo && error.code != ErrorCode::kInternal) return error.message;
+    spdlog::error("an import failed: {}", error.message);
+    return "the upload could not be read; the cause is in the server's log";
   }
 
   void run(const std::stop_token& stop) {
@@ -182,7 +203,8 @@ class ImportQueue::Impl {
       entry.job.report = report;
     };
     ImportReport report;
-    ImportOptions options{.record = record_, .progress = publish, .stop = stop};
+    ImportOptions options{
+        .record = record_, .progress = publish, .committed = committed_, .stop = stop};
     Result<void> done;
     try {
       done = import_events(*entry.file, writer_, options, report);
@@ -192,7 +214,7 @@ class ImportQueue::Impl {
     std::lock_guard lock(mutex_);
     entry.job.report = std::move(report);
     entry.job.state = done ? ImportState::kDone : ImportState::kFailed;
-    if (!done) entry.job.error = done.error().message;
+    if (!done) entry.job.error = client_text(done.error());
     entry.job.finished = now();
     remove_spool(entry);
   }
@@ -213,6 +235,7 @@ class ImportQueue::Impl {
   EventWriter& writer_;
   const fs::path folder_;
   const ActionSet record_;
+  const Observer committed_;
   mutable std::mutex mutex_;
   std::condition_variable_any changed_;
   std::uint64_t last_id_ = 0;  // guarded by mutex_
@@ -220,8 +243,9 @@ class ImportQueue::Impl {
   std::jthread thread_;
 };
 
-ImportQueue::ImportQueue(EventWriter& writer, const std::string& folder, ActionSet record)
-    : impl_(std::make_unique<Impl>(writer, folder, record)) {}
+ImportQueue::ImportQueue(EventWriter& writer, const std::string& spool_folder, ActionSet record,
+                         Observer committed)
+    : impl_(std::make_unique<Impl>(writer, spool_folder, record, std::move(committed))) {}
 ImportQueue::~ImportQueue() { stop(); }
 Result<std::string> ImportQueue::start(const ImportUpload& upload) { return impl_->start(upload); }
 std::optional<ImportJob> ImportQueue::find(std::string_view id) const { return impl_->find(id); }

@@ -1,6 +1,7 @@
 #pragma once
 // The imports that clients send: spooled to a file, then read one after the other.
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -13,9 +14,13 @@ namespace blockwatch {
 // Owns the one thread that reads. Any thread may call start and find.
 class ImportQueue final : public ImportJobs {
  public:
-  // Spool files are made in `folder` (UTF-8, must exist), for this user only; they are removed when
-  // their job ends, and what an earlier run left there is removed at once.
-  ImportQueue(EventWriter& writer, const std::string& folder, ActionSet record);
+  using Observer = std::function<void(const AppendResult&)>;
+
+  // Uploads are kept in the folder `spool_folder` (UTF-8; of this queue alone, made for this user
+  // only) until they are read; what an earlier run left there is removed at once. `committed` is
+  // told of every commit, on the writer's thread; may be empty.
+  ImportQueue(EventWriter& writer, const std::string& spool_folder, ActionSet record,
+              Observer committed = {});
   ~ImportQueue() override;  // as stop()
   ImportQueue(const ImportQueue&) = delete;
   ImportQueue& operator=(const ImportQueue&) = delete;

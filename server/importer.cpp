@@ -60,7 +60,12 @@ Result<void> import_events(EventFile& file, EventWriter& writer, const ImportOpt
   const auto push = [&](EventBatch batch) {
     committed->expect();
     return writer.push(
-        std::move(batch), [committed](const AppendResult& r) { committed->done(r); }, options.stop);
+        std::move(batch),
+        [committed, observer = options.committed](const AppendResult& r) {
+          committed->done(r);
+          if (observer) observer(r);
+        },
+        options.stop);
   };
   const auto measure = [&] {
     committed->put_into(report);

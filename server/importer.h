@@ -16,6 +16,8 @@ struct ImportOptions {
   unsigned threads = 2;  // decoding threads at most
   // Called now and then on the calling thread; may be empty.
   std::function<void(const ImportReport&)> progress;
+  // Told of every commit, on the writer's thread; may be empty.
+  std::function<void(const AppendResult&)> committed;
   std::stop_token stop;
 };
 

@@ -1,5 +1,7 @@
 #include "server/reader_pool.h"
 
+#include <spdlog/spdlog.h>
+
 #include <utility>
 
 namespace blockwatch {
@@ -19,7 +21,11 @@ Result<ReaderPool::Lease> ReaderPool::borrow() {
   }
   if (!reader) {
     auto opened = StoreReader::open(path_);
-    if (!opened) return tl::unexpected(opened.error());
+    if (!opened) {
+      // The message names the file.
+      spdlog::error("{}", opened.error().message);
+      return make_error(ErrorCode::kUnavailable, "The store cannot be opened at the moment.");
+    }
     reader = std::move(*opened);
   }
   reader->set_deadline_ms(StoreReader::kDefaultDeadlineMs);

@@ -14,7 +14,7 @@ namespace blockwatch {
 // Any thread. Opens a connection when none is free; the transport's cap on requests bounds them.
 class ReaderPool {
  public:
-  explicit ReaderPool(std::string path, std::size_t max_idle = 16)
+  explicit ReaderPool(std::string path, std::size_t max_idle = 4)
       : path_(std::move(path)), max_idle_(max_idle) {}
 
   // Gives the connection back when it goes. Must not outlive the pool.

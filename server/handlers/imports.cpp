@@ -7,6 +7,7 @@
 #include "server/handlers/handlers.h"
 #include "server/handlers/json.h"
 #include "server/param_values.h"
+#include "storage/words.h"
 
 namespace blockwatch::handlers {
 namespace {
@@ -60,7 +61,7 @@ http::Response start_import(ApiContext& context, const http::Request& request) {
   upload.sent_bytes =
       parse_number(header_or_empty(request, "Content-Length"), kMaxImportBytes).value_or(0);
   upload.body = request.body;
-  if (header_or_empty(request, "Content-Encoding") == "gzip") {
+  if (equal_ignoring_case(header_or_empty(request, "Content-Encoding"), "gzip")) {
     upload.body = gunzip_reader(request.body, kMaxImportBytes, &too_large);
   }
   auto id = context.imports.start(upload);

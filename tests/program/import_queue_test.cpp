@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <filesystem>
 
@@ -34,15 +35,16 @@ class ImportQueueTest : public testing::Test {
   }
 
   bool spool_is_empty() const {
-    return std::none_of(std::filesystem::directory_iterator(dir_.path()),
-                        std::filesystem::directory_iterator(),
-                        [](const auto& entry) { return entry.path().extension() == ".spool"; });
+    return !std::filesystem::exists(dir_.path("imports")) ||
+           std::filesystem::is_empty(dir_.path("imports"));
   }
 
   TempDir dir_;
   CommitSignal commits_;
   EventWriter writer_{*Store::open({.path = dir_.path("test.db")}), commits_, {}};
-  ImportQueue queue_{writer_, dir_.path(), kBlocksAndDrops};
+  std::atomic<std::uint64_t> committed_{0};
+  ImportQueue queue_{writer_, dir_.path("imports"), kBlocksAndDrops,
+                     [this](const AppendResult& r) { committed_ += r.stored + r.duplicate; }};
 };
 
 TEST_F(ImportQueueTest, ReadsAnUploadAndKeepsItsReport) {
@@ -69,6 +71,7 @@ TEST_F(ImportQueueTest, JobsRunOneAfterTheOther) {
   std::uint64_t stored = 0;
   for (const auto& id : ids) stored += finished(id).report->stored;
   EXPECT_EQ(stored, 50U);
+  EXPECT_EQ(committed_, 250U);
 }
 
 TEST_F(ImportQueueTest, RefusesWhatIsNoEventFileAndNamesNoPath) {
@@ -96,13 +99,27 @@ TEST_F(ImportQueueTest, UnknownJobsAreNotFound) {
   EXPECT_FALSE(queue_.find(""));
 }
 
-TEST_F(ImportQueueTest, RemovesWhatAnEarlierRunLeft) {
+TEST_F(ImportQueueTest, RemovesWhatAnEarlierRunLeftInItsFolderOnly) {
   const TempDir other;
-  other.write("import-7.spool", "left over");
-  other.write("mine.txt", "kept");
-  const ImportQueue queue(writer_, other.path(), kBlocksAndDrops);
-  EXPECT_FALSE(std::filesystem::exists(other.path("import-7.spool")));
-  EXPECT_TRUE(std::filesystem::exists(other.path("mine.txt")));
+  std::filesystem::create_directory(other.path("spool"));
+  other.write("spool/7", "left over");
+  other.write("7", "of somebody else");
+  const ImportQueue queue(writer_, other.path("spool"), kBlocksAndDrops);
+  EXPECT_FALSE(std::filesystem::exists(other.path("spool/7")));
+  EXPECT_TRUE(std::filesystem::exists(other.path("7")));
+}
+
+TEST_F(ImportQueueTest, ItsFolderIsForItsUserAndNoLink) {
+  ASSERT_TRUE(queue_.start({.body = body_of(rendered_events(1, 1)), .name = "x.xml"}));
+  using std::filesystem::perms;
+  EXPECT_EQ(std::filesystem::status(dir_.path("imports")).permissions() & perms::all,
+            perms::owner_all);
+  std::filesystem::create_directory(dir_.path("elsewhere"));
+  std::filesystem::create_directory_symlink(dir_.path("elsewhere"), dir_.path("link"));
+  ImportQueue queue(writer_, dir_.path("link"), kBlocksAndDrops);
+  const auto id = queue.start({.body = body_of(rendered_events(1, 1)), .name = "x.xml"});
+  ASSERT_FALSE(id);
+  EXPECT_EQ(id.error().code, ErrorCode::kIo);
 }
 
 TEST_F(ImportQueueTest, TakesNoMoreAfterStop) {
