@@ -91,6 +91,7 @@ class Daemon::Impl {
   bool stop() {
     stop_.request_stop();
     commits_.close();
+    readers_.stop();
     http_.stop();
     monitor_.stop();
     imports_.stop();

@@ -10,8 +10,6 @@
 namespace blockwatch {
 namespace {
 
-constexpr std::uint64_t kMaxInt64 = (std::uint64_t{1} << 63U) - 1;  // SQLite's integers are signed
-
 template <class T>
 bool take(Choice<T>& choice, const ParameterValue& value, std::optional<T> parsed) {
   if (!parsed) return false;
@@ -259,9 +257,10 @@ std::span<const ParameterRow> parameter_table() {
        parse_application},
       {"application_name", kFilter, kFilterTakers, kText, parse_text<&Filter::application_name>},
       {"process_id", kFilter, kFilterTakers, kNumbers,
-       parse_numbers<&Filter::process_id, kMaxInt64>},
+       parse_numbers<&Filter::process_id, UINT64_MAX>},
       {"user", kFilter, kFilterTakers, kText, parse_text<&Filter::user>},
-      {"filter_id", kFilter, kFilterTakers, kNumbers, parse_numbers<&Filter::filter_id, kMaxInt64>},
+      {"filter_id", kFilter, kFilterTakers, kNumbers,
+       parse_numbers<&Filter::filter_id, UINT64_MAX>},
       {"filter_name", kFilter, kFilterTakers, kText, parse_text<&Filter::filter_name>},
       {"filter_origin", kFilter, kFilterTakers, kText, parse_text<&Filter::filter_origin>},
       {"layer", kFilter, kFilterTakers, kText, parse_text<&Filter::layer>},
@@ -273,7 +272,8 @@ std::span<const ParameterRow> parameter_table() {
        parse_words<Reason, &Filter::reason>, words<Reason>()},
       {"host", kFilter, kFilterTakers, kText, parse_text<&Filter::host>},
       {"source", kFilter, kFilterTakers, kText, parse_text<&Filter::source>},
-      {"record_id", kFilter, kFilterTakers, kNumbers, parse_numbers<&Filter::record_id, kMaxInt64>},
+      {"record_id", kFilter, kFilterTakers, kNumbers,
+       parse_numbers<&Filter::record_id, UINT64_MAX>},
       {"since", kSingle, kFilterTakers, kMoments, parse_since},
       {"until", kSingle, kFilterTakers, kMoments, parse_until},
       {"q", kSingle, kFilterTakers, "text to look for, at most 256 bytes", parse_q},

@@ -27,6 +27,7 @@ Result<ReaderPool::Lease> ReaderPool::borrow() {
       return make_error(ErrorCode::kUnavailable, "The store cannot be opened at the moment.");
     }
     reader = std::move(*opened);
+    reader->set_stop_flag(&stopping_);
   }
   reader->set_deadline_ms(StoreReader::kDefaultDeadlineMs);
   return Lease(this, std::move(reader));

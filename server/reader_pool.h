@@ -1,6 +1,7 @@
 #pragma once
 // Read-only connections to the store, lent for one question at a time.
 
+#include <atomic>
 #include <cstddef>
 #include <memory>
 #include <mutex>
@@ -37,11 +38,15 @@ class ReaderPool {
   // With the default deadline set.
   Result<Lease> borrow();
 
+  // Ends the questions under way and those that follow (kUnavailable): the program is stopping.
+  void stop() { stopping_ = true; }
+
  private:
   void give_back(std::unique_ptr<StoreReader> reader);
 
   const std::string path_;
   const std::size_t max_idle_;
+  std::atomic<bool> stopping_{false};
   std::mutex mutex_;
   std::vector<std::unique_ptr<StoreReader>> idle_;  // guarded by mutex_
 };

@@ -51,12 +51,12 @@ TEST(Filters, RepetitionIsTheSameAsACommaList) {
 
 TEST(Filters, NumbersAndRanges) {
   Filter filter = filter_of(
-      "port=0,65535&local_port=1-2&process_id=4&filter_id=9223372036854775807&interface_index="
+      "port=0,65535&local_port=1-2&process_id=4&filter_id=18446744073709551615&interface_index="
       "4294967295&record_id=1-5&event_id=5031,5150-5159");
   EXPECT_THAT(filter.port.any, ElementsAre(NumberRange{0, 0}, NumberRange{65535, 65535}));
   EXPECT_THAT(filter.local_port.any, ElementsAre(NumberRange{1, 2}));
   EXPECT_THAT(filter.filter_id.any,
-              ElementsAre(NumberRange{9223372036854775807U, 9223372036854775807U}));
+              ElementsAre(NumberRange{18446744073709551615U, 18446744073709551615U}));
   EXPECT_THAT(filter.event_id.any, ElementsAre(NumberRange{5031, 5031}, NumberRange{5150, 5159}));
 }
 
@@ -151,7 +151,7 @@ TEST(Faults, EachMalformedValueIsNamedWithWhatWasExpected) {
       {"local_address=10.0.0.9-10.0.0.1", "CIDR"},
       {"remote_address=host.example", "CIDR"},
       {"application=", "not an empty value"},
-      {"process_id=9223372036854775808", "whole numbers"},
+      {"process_id=18446744073709551616", "whole numbers"},
       {"interface_index=4294967296", "whole numbers"},
       {"since=yesterday", "RFC 3339"},
       {"since=2023-11-14T22:13:20", "RFC 3339"},
