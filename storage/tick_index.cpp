@@ -145,8 +145,9 @@ TickIndex::Tick& TickIndex::load(std::int64_t ticks) {
     tick.insert(identity_of(reader.read(*rows), 0));
   };
   while (rows->step()) take();
-  if (last == last_key_of(ticks)) {
-    // The tick is full: more of its events may have gone on in the following ones.
+  // Events of this tick go on in the following ones only once it is full. Retention may have
+  // deleted what filled it: then nothing of its own is left in it, for the oldest went first.
+  if (max_borrow_ > 0 && (last == last_key_of(ticks) || tick.size() == 0)) {
     rows->reset();
     rows->bind(1, first_key_of(ticks + 1));
     rows->bind(2, last_key_of(ticks + max_borrow_));
