@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <deque>
+#include <map>
 #include <random>
 
 #include "tests/storage/random_events.h"
@@ -146,6 +148,65 @@ TEST_F(Identity, ManyEventsOfOneTickKeepTheirExactTimeAndOrder) {
     query.cursor = page.next;
   }
   EXPECT_EQ(seq, kMany);
+}
+
+TEST_F(Identity, WhatRetentionLeftOfACrowdedTickIsStillComparedAndStaysInOrder) {
+  std::vector<Event> events;
+  for (std::uint64_t id = 1; id <= 600; ++id) events.push_back(sample_event(id));
+  append(batch_of(events));
+  ASSERT_EQ(value_of(store_->delete_oldest(300, kMaxTimestamp)), 300U);
+  open();
+  AppendResult again = append(batch_of(events));
+  EXPECT_EQ(again.stored, 300U);
+  EXPECT_EQ(again.duplicate, 300U);
+  PageQuery query{{}, Order::kOldestFirst, 1000, {}, false, false};
+  std::uint64_t seq = 300;
+  for (const Event& event : value_of(reader_->page(query)).list.events) {
+    ASSERT_EQ(event.seq, ++seq);
+    ASSERT_EQ(event.time, kSampleTime);
+  }
+  EXPECT_EQ(seq, 900U);
+}
+
+TEST_F(Identity, CrowdedNeighboursUnderRetentionMatchAPlainList) {
+  constexpr std::uint32_t kSeed = 2024;
+  SCOPED_TRACE("seed " + std::to_string(kSeed));
+  std::mt19937 random(kSeed);
+  std::deque<std::pair<std::int64_t, std::uint64_t>> rows;  // tick and record, by seq
+  for (int round = 0; round < 60; ++round) {
+    if (random() % 4 == 0) open();
+    if (random() % 2 == 0) {
+      std::uint64_t gone = value_of(store_->delete_oldest(random() % 900, kMaxTimestamp));
+      ASSERT_LE(gone, rows.size());
+      rows.erase(rows.begin(), rows.begin() + static_cast<std::ptrdiff_t>(gone));
+    }
+    std::vector<Event> events;
+    std::uint64_t stored = 0;
+    std::int64_t tick = static_cast<std::int64_t>(random() % 4);
+    for (std::uint64_t i = random() % 700; i > 0; --i) {
+      std::pair row(tick + static_cast<std::int64_t>(random() % 2), std::uint64_t{random() % 900});
+      events.push_back(sample_event(row.second, row.first));
+      if (std::find(rows.begin(), rows.end(), row) != rows.end()) continue;
+      rows.push_back(row);
+      ++stored;
+    }
+    AppendResult result = append(batch_of(std::move(events)));
+    ASSERT_EQ(result.stored, stored) << "round " << round;
+    std::map<std::int64_t, std::uint64_t> seqs;  // by tick: the last one seen
+    std::uint64_t read = 0;
+    PageQuery query{{}, Order::kOldestFirst, 1000, {}, false, false};
+    do {
+      Page page = value_of(reader_->page(query));
+      for (const Event& event : page.list.events) {
+        std::uint64_t& before = seqs[event.time.ticks];
+        ASSERT_GT(event.seq, before) << "round " << round;
+        before = event.seq;
+        ++read;
+      }
+      query.cursor = page.next;
+    } while (query.cursor);
+    ASSERT_EQ(read, rows.size());
+  }
 }
 
 TEST_F(Identity, ACrowdedSecondIsNotQuadratic) {
