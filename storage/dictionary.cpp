@@ -82,14 +82,13 @@ std::string_view Dictionary::application(std::int64_t id) const {
 
 std::string_view Dictionary::shape_text(std::int64_t id) {
   if (id == 0) return {};
-  auto [entry, added] = shape_texts_.try_emplace(id);
-  if (added) {
-    auto row = connection_.use("SELECT value FROM text WHERE id = ?");
-    row->bind(1, id);
-    if (!row->step()) throw_corrupt("a text that is referred to does not exist");
-    entry->second = arena_.copy(row->bytes(0));
-  }
-  return entry->second;
+  auto known = shape_texts_.find(id);
+  if (known != shape_texts_.end()) return known->second;
+  // Remembered only once it was read: the step may fail (a deadline) and be tried again.
+  auto row = connection_.use("SELECT value FROM text WHERE id = ?");
+  row->bind(1, id);
+  if (!row->step()) throw_corrupt("a text that is referred to does not exist");
+  return shape_texts_.emplace(id, arena_.copy(row->bytes(0))).first->second;
 }
 
 std::string_view Dictionary::raw_text(std::uint32_t id) {

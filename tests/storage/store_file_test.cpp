@@ -167,6 +167,27 @@ TEST_F(StoreFile, ATruncatedFileGivesAnErrorNotACrash) {
   EXPECT_TRUE(failed);
 }
 
+TEST_F(StoreFile, ATextThatCouldNotBeReadIsReadAgainByTheNextQuestion) {
+  {
+    auto store = open();
+    value_of(store->append(records(1, 5)));
+  }
+  std::string id;
+  {
+    Database db(path());
+    id = db.query("SELECT id FROM text WHERE value = 'PC01'").at(0);
+    db.query("DELETE FROM text WHERE value = 'PC01'");
+  }
+  auto ours = reader();
+  for (int i = 0; i < 2; ++i) {
+    auto page = ours->page({});
+    ASSERT_FALSE(page) << i;
+    EXPECT_EQ(page.error().code, ErrorCode::kCorrupt);
+  }
+  { Database(path()).query("INSERT INTO text(id, value) VALUES(" + id + ", 'PC01')"); }
+  EXPECT_EQ(value_of(ours->page({})).list.events.at(0).host, "PC01");
+}
+
 TEST_F(StoreFile, AMissingFolderOrFileIsNamed) {
   auto missing = Store::open({folder_.path("no/such/events.db")});
   ASSERT_FALSE(missing);
