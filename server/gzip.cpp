@@ -76,7 +76,7 @@ class GunzipReader {
   std::uint64_t left_;
   bool* too_large_;
   Inflate inflate_;
-  std::array<char, 64 * 1024> input_;
+  std::array<char, std::size_t{64} * 1024> input_;
   bool between_members_ = false;
   bool any_member_ = false;
 };

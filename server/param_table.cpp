@@ -180,8 +180,9 @@ bool parse_timeline_by(ApiQuery& query, const ParameterValue& value) {
 
 bool parse_bucket(ApiQuery& query, const ParameterValue& value) {
   constexpr std::int64_t kMinute = 60 * Timestamp::kTicksPerSecond;
+  constexpr std::int64_t kDay = 1440 * kMinute;
   auto ticks = parse_duration(value.text);
-  if (!ticks || *ticks < kMinute || *ticks > 24 * 60 * kMinute || *ticks % kMinute != 0) {
+  if (!ticks || *ticks < kMinute || *ticks > kDay || *ticks % kMinute != 0) {
     return false;
   }
   query.bucket_ticks = *ticks;
