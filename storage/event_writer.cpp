@@ -6,7 +6,9 @@
 #include <deque>
 #include <exception>
 #include <mutex>
+#include <optional>
 #include <span>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -74,6 +76,7 @@ class EventWriter::Impl {
     WriterCounters counters = counters_;
     counters.queued_batches = queue_.size();
     counters.queued_events = queued_events_;
+    if (counters.last_error.empty()) counters.last_error = retention_error_;
     if (failing_since_) {
       auto waited = std::chrono::duration_cast<milliseconds>(Clock::now() - *failing_since_);
       counters.stalled_ms = waited.count() + 1;
@@ -90,27 +93,37 @@ class EventWriter::Impl {
   void run() {
     publish_existing();
     auto retry = kFirstRetry;
+    bool committed_last = false;  // and not deleted
     while (true) {
       std::size_t taken = 0;
+      bool stopping = false;
       {
         std::unique_lock lock(mutex_);
         work_.wait_until(lock, next_retention_, [&] { return stopping_ || !queue_.empty(); });
+        stopping = stopping_;
         if (queue_.empty()) {
-          if (stopping_) return;
+          if (stopping) return;
         } else {
           taken = batches_to_take();
         }
       }
-      if (taken == 0) {
+      // In turns while batches wait, so that a source that never rests cannot outgrow the bound.
+      bool due = !stopping && Clock::now() >= next_retention_;
+      if (due && (taken == 0 || committed_last)) {
         retain_once();
+        committed_last = false;
         continue;
       }
+      if (taken == 0) continue;
       if (commit(taken)) {
         retry = kFirstRetry;
+        committed_last = true;
         continue;
       }
+      bool freed = retain_once();  // may cure a full disk
       std::unique_lock lock(mutex_);
       if (stopping_ && Clock::now() >= deadline_) return;
+      if (freed) continue;
       // Woken early only by stop(), which then still gets its tries until the deadline.
       bool was_stopping = stopping_;
       auto until = Clock::now() + retry;
@@ -197,16 +210,20 @@ class EventWriter::Impl {
     }
   }
 
-  // One slice; the next follows at once while there is more to delete, unless batches wait.
-  void retain_once() {
+  // One slice; it is due again at once while there is more to delete. True: rows were deleted.
+  bool retain_once() {
     next_retention_ = Clock::now() + kRetentionEvery;
+    Result<std::uint64_t> deleted = std::uint64_t{0};
     try {
-      auto deleted = delete_slice();
-      if (deleted && *deleted > 0) next_retention_ = Clock::now();
+      deleted = delete_slice();
     } catch (const std::exception& e) {
-      std::lock_guard lock(mutex_);
-      counters_.last_error = std::string("retention failed: ") + e.what();
+      deleted = make_error(ErrorCode::kInternal, e.what());
     }
+    std::lock_guard lock(mutex_);
+    retention_error_ = deleted ? std::string() : "retention failed: " + deleted.error().message;
+    if (!deleted || *deleted == 0) return false;
+    next_retention_ = Clock::now();
+    return true;
   }
 
   Result<std::uint64_t> delete_slice() {
@@ -219,8 +236,13 @@ class EventWriter::Impl {
     if (retention_.max_bytes > 0) {
       auto used = store_->used_bytes();
       if (!used) return used;
-      if (*used > retention_.max_bytes)
-        return store_->delete_oldest(kRetentionSlice, kMaxTimestamp);
+      if (*used <= retention_.max_bytes) return std::uint64_t{0};
+      auto deleted = store_->delete_oldest(kRetentionSlice, kMaxTimestamp);
+      if (!deleted || *deleted > 0) return deleted;
+      return make_error(ErrorCode::kUnavailable, "the store takes " + std::to_string(*used) +
+                                                     " bytes without any event, "
+                                                     "more than the bound of " +
+                                                     std::to_string(retention_.max_bytes));
     }
     return std::uint64_t{0};
   }
@@ -237,6 +259,7 @@ class EventWriter::Impl {
   std::deque<Item> queue_;                          // guarded by mutex_
   std::uint64_t queued_events_ = 0;                 // guarded by mutex_
   WriterCounters counters_;                         // guarded by mutex_
+  std::string retention_error_;                     // guarded by mutex_; empty: the last went well
   std::optional<Clock::time_point> failing_since_;  // guarded by mutex_
   bool stopping_ = false;                           // guarded by mutex_
   Clock::time_point deadline_;                      // guarded by mutex_

@@ -18,14 +18,14 @@ struct WriterCounters {
   std::uint64_t stored = 0;     // since start
   std::uint64_t duplicate = 0;  // since start
   std::uint64_t failures = 0;   // commits that failed and were tried again
-  std::string last_error;       // empty once a commit has succeeded again
+  std::string last_error;       // of a commit or of retention; empty once it has succeeded again
   std::int64_t stalled_ms = 0;  // how long the oldest failing batch has been waiting; 0: healthy
 };
 
 struct RetentionOptions {
   std::uint32_t days = 90;                           // by received time; 0: keep for ever
   std::uint64_t max_bytes = std::uint64_t{4} << 30;  // of the file; 0: no bound
-};
+};  // Applied in small slices: while idle, in turns with commits, and after a commit that failed.
 
 // Owns the Store. push() from any thread; the store is touched by the writer's thread only.
 class EventWriter {

@@ -3,8 +3,10 @@
 #include "storage/event_writer.h"
 
 #include <gtest/gtest.h>
+#include <sqlite3.h>
 
 #include <atomic>
+#include <functional>
 #include <thread>
 
 #include "tests/storage/store_test_support.h"
@@ -108,6 +110,66 @@ TEST_F(Writer, RetentionKeepsTheFileUnderItsBound) {
   }));
   EXPECT_TRUE(writer.stop());
   EXPECT_GT(value_of(ours->tail({{}, 0, 1, false})).gap_through, 0U);
+}
+
+TEST_F(Writer, RetentionGetsItsTurnWhileBatchesAlwaysWait) {
+  auto store = value_of(Store::open({path()}));
+  value_of(store->append(records(1, 30'000)));
+  std::uint64_t full = value_of(store->used_bytes());
+  writer_ = std::make_unique<EventWriter>(std::move(store), signal_, RetentionOptions{0, full / 3});
+  std::atomic<bool> end = false;
+  // A commit is followed by the next batch before the writer looks at its queue.
+  std::function<void(const AppendResult&)> push_next = [&](const AppendResult&) {
+    if (!end) writer_->push(records(30'000, 30'000), push_next, {});
+  };
+  ASSERT_TRUE(writer_->push(records(30'000, 30'000), push_next, {}));
+  auto ours = reader();
+  EXPECT_TRUE(eventually([&] { return value_of(ours->status()).rows < 15'000; }));
+  end = true;
+  EXPECT_TRUE(writer_->stop());
+}
+
+TEST_F(Writer, RetentionCuresAFullDisk) {
+  auto store = value_of(Store::open({path()}));
+  value_of(store->append(records(1, 30'000)));
+  std::uint64_t full = value_of(store->used_bytes());
+  value_of(store->limit_pages(static_cast<std::uint32_t>(full / 4096 + 20)));
+  writer_ = std::make_unique<EventWriter>(std::move(store), signal_, RetentionOptions{0, full / 3});
+  ASSERT_TRUE(writer_->push(records(30'001, 45'000), {}, {}));
+  EXPECT_TRUE(eventually([&] { return writer_->counters().stored == 15'000; }));
+  EXPECT_TRUE(writer_->stop());
+}
+
+TEST_F(Writer, AFailingRetentionIsSeenAndCommitsGoOn) {
+  auto store = value_of(Store::open({path()}));
+  value_of(store->append(records(1, 3000)));
+  sqlite3* db = nullptr;
+  ASSERT_EQ(sqlite3_open(path().c_str(), &db), SQLITE_OK);
+  ASSERT_EQ(sqlite3_exec(db,
+                         "CREATE TRIGGER keep BEFORE DELETE ON event BEGIN "
+                         "SELECT RAISE(ABORT, 'rows are kept'); END",
+                         nullptr, nullptr, nullptr),
+            SQLITE_OK);
+  sqlite3_close(db);
+  writer_ = std::make_unique<EventWriter>(std::move(store), signal_, RetentionOptions{0, 1});
+  auto seen = [&] {
+    return writer_->counters().last_error.find("rows are kept") != std::string::npos;
+  };
+  EXPECT_TRUE(eventually(seen));
+  ASSERT_TRUE(writer_->push(records(3001, 3010), {}, {}));
+  EXPECT_TRUE(eventually([&] { return writer_->counters().stored == 10; }));
+  EXPECT_TRUE(seen());
+  EXPECT_EQ(writer_->counters().failures, 0U);
+}
+
+TEST_F(Writer, ABoundBelowTheEmptyStoreIsSaid) {
+  auto store = value_of(Store::open({path()}));
+  value_of(store->append(records(1, 5000)));
+  writer_ = std::make_unique<EventWriter>(std::move(store), signal_, RetentionOptions{0, 1});
+  EXPECT_TRUE(eventually([&] {
+    return writer_->counters().last_error.find("without any event") != std::string::npos;
+  }));
+  EXPECT_EQ(value_of(reader()->status()).rows, 0U);
 }
 
 TEST_F(Writer, ReadersSeeWholeCommitsWhileTheWriterWorks) {
