@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "storage/schema.h"
+#include "storage/store_file.h"
 #include "storage/store_internal.h"
 #include "storage/words.h"
 
@@ -197,6 +198,11 @@ Result<std::unique_ptr<Store>> Store::open(const StoreOptions& options) {
     }
     auto lock = StoreLock::acquire(options.path + ".lock");
     if (!lock) return tl::unexpected<Error>(lock.error());
+    if (options.create) {
+      if (auto made = create_private_file(options.path); !made) {
+        return tl::unexpected<Error>(made.error());
+      }
+    }
     auto mode = options.create ? SqlConnection::Mode::kCreate : SqlConnection::Mode::kReadWrite;
     auto impl = std::make_unique<Impl>(std::move(*lock), options.path, mode);
     if (auto migrated = migrate(impl->connection()); !migrated) {
