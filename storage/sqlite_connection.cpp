@@ -87,6 +87,10 @@ void SqlConnection::set_limits(const Limits& limits) {
   sqlite3_progress_handler(handle(), none ? 0 : 1000, none ? nullptr : on_progress, this);
 }
 
+void SqlConnection::check_limits() const {
+  if (must_end()) throw SQLite::Exception("interrupted", SQLITE_INTERRUPT);
+}
+
 bool SqlConnection::must_end() const {
   if (limits_.stop != nullptr && limits_.stop->load(std::memory_order_relaxed)) return true;
   return limits_.deadline != std::chrono::steady_clock::time_point{} &&

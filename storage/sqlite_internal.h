@@ -96,6 +96,8 @@ class SqlConnection {
     const std::atomic<bool>* stop = nullptr;           // null: none
   };
   void set_limits(const Limits& limits);
+  // The same for long work between steps: throws as a step would.
+  void check_limits() const;
 
  private:
   static constexpr std::size_t kMaxCached = 192;

@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <charconv>
+#include <iterator>
 #include <map>
+#include <set>
+#include <unordered_map>
 
 #include "storage/row_internal.h"
 #include "storage/statistics_internal.h"
@@ -13,6 +16,7 @@ namespace {
 
 constexpr std::int64_t kMinBucket = 60 * Timestamp::kTicksPerSecond;
 constexpr std::int64_t kMaxBucket = 24 * kTicksPerHour;
+constexpr std::size_t kBetweenChecks = 1024;  // values looked at between looks at the clock
 
 std::int64_t hours_up(std::int64_t ticks) {
   return ticks / kTicksPerHour + (ticks % kTicksPerHour != 0 ? 1 : 0);
@@ -146,11 +150,39 @@ void StoreReader::Impl::for_each_hour_shape(const HourSpan& span, const HourShap
 
 namespace {
 
-// Counts by the number a column holds, before they get their text.
+// Counts by the number a column holds, before they get their text. Integers are IPv4 addresses
+// where addresses are counted.
 struct NumberCounts {
-  std::map<std::int64_t, std::uint64_t> integers;
+  std::unordered_map<std::int64_t, std::uint64_t> integers;
   std::map<IpAddress, std::uint64_t> addresses;
   std::uint64_t absent = 0;
+};
+
+// The `limit` most frequent of any number of values, ties by value.
+class MostFrequent {
+ public:
+  explicit MostFrequent(std::size_t limit) : limit_(limit) {}
+
+  // Text is made only for what may be among them: there can be millions of values.
+  template <class MakeText>
+  void offer(std::uint64_t count, const MakeText& text) {
+    bool full = values_.size() == limit_;
+    if (full && count < values_.rbegin()->count) return;
+    values_.insert(ValueCount{text(), count});
+    if (full) values_.erase(std::prev(values_.end()));
+  }
+
+  std::vector<ValueCount> values() const { return {values_.begin(), values_.end()}; }
+
+ private:
+  struct Before {
+    bool operator()(const ValueCount& x, const ValueCount& y) const {
+      return x.count != y.count ? x.count > y.count : x.value < y.value;
+    }
+  };
+
+  std::size_t limit_;  // at least 1
+  std::set<ValueCount, Before> values_;
 };
 
 }  // namespace
@@ -180,7 +212,7 @@ Top StoreReader::Impl::top(const TopQuery& query) {
       top.total += n;
       if (rows->is_null(0)) {
         counts.absent += n;
-      } else if (query.by == TopField::kRemoteAddress) {
+      } else if (rows->type(0) == SQLITE_BLOB) {
         counts.addresses[*address_at(*rows, 0)] += n;
       } else {
         counts.integers[rows->integer(0)] += n;
@@ -222,24 +254,44 @@ Top StoreReader::Impl::top(const TopQuery& query) {
     scan();
   }
 
-  std::map<std::optional<std::string>, std::uint64_t> values;
-  if (counts.absent > 0) values[std::nullopt] += counts.absent;
-  for (const auto& [address, n] : counts.addresses) values[format_ip_address(address)] += n;
-  for (const auto& [number, n] : counts.integers) {
-    if (of_shape) {
-      values[shape_value(query.by, dictionary_.shape(number).event)] += n;
-    } else if (of_application) {
-      std::string_view path = dictionary_.application(number);
-      bool name = query.by == TopField::kApplicationName && !path.empty();
-      values[name ? application_name(path) : text_or_none(path)] += n;
-    } else {
-      values[number_text(number)] += n;
+  MostFrequent best(query.limit);
+  std::size_t looked_at = 0;
+  auto in_time = [&] {
+    if (++looked_at % kBetweenChecks == 0) connection_.check_limits();
+  };
+  if (of_shape || of_application) {
+    // Several numbers may stand for one value.
+    std::map<std::optional<std::string>, std::uint64_t> values;
+    if (counts.absent > 0) values[std::nullopt] += counts.absent;
+    for (const auto& [number, n] : counts.integers) {
+      in_time();
+      if (of_shape) {
+        values[shape_value(query.by, dictionary_.shape(number).event)] += n;
+      } else {
+        std::string_view path = dictionary_.application(number);
+        bool name = query.by == TopField::kApplicationName && !path.empty();
+        values[name ? application_name(path) : text_or_none(path)] += n;
+      }
+    }
+    for (const auto& entry : values) {
+      best.offer(entry.second, [&] { return entry.first; });
+    }
+  } else {
+    if (counts.absent > 0) best.offer(counts.absent, [] { return std::nullopt; });
+    for (const auto& entry : counts.addresses) {
+      in_time();
+      best.offer(entry.second, [&] { return format_ip_address(entry.first); });
+    }
+    bool v4 = query.by == TopField::kRemoteAddress;
+    for (const auto& entry : counts.integers) {
+      in_time();
+      best.offer(entry.second, [&] {
+        return v4 ? format_ip_address(IpAddress::v4(static_cast<std::uint32_t>(entry.first)))
+                  : number_text(entry.first);
+      });
     }
   }
-  for (auto& [value, n] : values) top.values.push_back({value, n});
-  std::stable_sort(top.values.begin(), top.values.end(),
-                   [](const auto& x, const auto& y) { return x.count > y.count; });
-  if (top.values.size() > query.limit) top.values.resize(query.limit);
+  top.values = best.values();
   return top;
 }
 

@@ -306,6 +306,41 @@ TEST_F(StoreFile, AQuestionUnderWayEndsWhenTheStopFlagIsSetAndTheReaderStaysUsab
   EXPECT_EQ(*value_of(ours->page(query)).total, 0U);
 }
 
+TEST_F(StoreFile, TheMostFrequentOfManyAddressesAreExactAndTiesGoByValue) {
+  auto store = open();
+  constexpr std::uint32_t kMany = 100'000;
+  EventBatch batch = records(1, kMany);
+  std::uint32_t host = 0x0a000000U;
+  for (Event& event : batch.list.events) {
+    event.remote_address = IpAddress::v4(host++);
+    event.process_id = std::uint64_t{host} << 33;
+  }
+  for (std::size_t i = 0; i < 3; ++i) {
+    batch.list.events[i].remote_address = parse_ip_address("2001:db8::7");
+    batch.list.events[i + 3].remote_address.reset();
+  }
+  value_of(store->append(batch));
+  auto ours = reader();
+  TopQuery query;
+  query.by = TopField::kRemoteAddress;
+  query.limit = 4;
+  Top top = value_of(ours->top(query));
+  EXPECT_EQ(top.total, kMany);
+  ASSERT_EQ(top.values.size(), 4U);
+  EXPECT_EQ(top.values[0].value, std::nullopt);
+  EXPECT_EQ(top.values[1].value, "2001:db8::7");
+  EXPECT_EQ(top.values[1].count, 3U);
+  EXPECT_EQ(top.values[2].value, "10.0.0.10");
+  EXPECT_EQ(top.values[3].value, "10.0.0.100");
+  ours->set_deadline_ms(1);
+  for (TopField by : {TopField::kRemoteAddress, TopField::kProcessId}) {
+    query.by = by;
+    auto late = ours->top(query);
+    ASSERT_FALSE(late);
+    EXPECT_EQ(late.error().code, ErrorCode::kUnavailable);
+  }
+}
+
 TEST_F(StoreFile, TheViewSpeaksTheContractsWords) {
   auto store = open();
   RandomEvents random(11);
