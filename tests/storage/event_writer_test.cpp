@@ -176,6 +176,7 @@ TEST_F(Writer, ReadersSeeWholeCommitsWhileTheWriterWorks) {
   start();
   std::atomic<bool> end = false;
   std::vector<std::thread> readers;
+  readers.reserve(4);
   for (int i = 0; i < 4; ++i) {
     readers.emplace_back([&, i] {
       auto ours = reader();
