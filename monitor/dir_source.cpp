@@ -31,6 +31,20 @@ bool is_event_file_name(const std::string& name) {
   return false;
 }
 
+constexpr std::chrono::seconds kLongestChange{10};
+
+bool is_fault_of_bytes(ErrorCode code) {
+  return code == ErrorCode::kInvalidArgument || code == ErrorCode::kUnsupported ||
+         code == ErrorCode::kCorrupt;
+}
+
+// How a file was at the last look, and since when it has not been still.
+struct Look {
+  FileState state;
+  bool changing = false;
+  std::chrono::steady_clock::time_point changing_since;
+};
+
 class DirSource final : public EventSource {
  public:
   DirSource(const std::string& folder, ActionSet record)
@@ -40,7 +54,7 @@ class DirSource final : public EventSource {
 
   Result<void> run(const PositionFn& position_of, const BatchFn& emit, SourceReport& report,
                    std::stop_token stop) override {
-    std::map<std::string, FileState> last_look;
+    std::map<std::string, Look> last_look;
     report.set_state(SourceState::kImporting);
     do {
       auto names = list();
@@ -50,16 +64,29 @@ class DirSource final : public EventSource {
         const std::string path = absolute_path(folder_ + "/" + file_name);
         const auto state = file_state(path);
         if (!state || done_[path] == *state) continue;
-        auto& seen = last_look[path];
-        if (seen != *state) {
-          seen = *state;
-          waiting = true;
-          continue;
+        if (state->size == 0) continue;  // just made
+        auto& look = last_look[path];
+        const auto time = std::chrono::steady_clock::now();
+        if (look.state != *state) {
+          if (!look.changing) look.changing_since = time;
+          look.state = *state;
+          look.changing = true;
+          // One that never rests, such as a collector's output, is read now and then.
+          if (time - look.changing_since < kLongestChange) {
+            waiting = true;
+            continue;
+          }
         }
+        look.changing = false;
         if (auto read = read_file(path, *state, position_of, emit, stop); !read) {
           if (stop.stop_requested()) return {};
-          // One bad file must not keep the others out. It is tried again when it changes.
+          // One bad file must not keep the others out. Bad bytes stay bad until they change; what
+          // the system refuses may be allowed at the next look.
           report.set_error(file_name + ": " + read.error().message);
+          if (!is_fault_of_bytes(read.error().code)) {
+            waiting = true;
+            continue;
+          }
           emit(EventBatch{.source = name_, .damaged = 1});
         }
         if (stop.stop_requested()) return {};

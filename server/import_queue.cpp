@@ -149,11 +149,16 @@ class ImportQueue::Impl {
 
   void remove_left_overs() const {
     std::error_code ignored;
+    if (fs::symlink_status(folder_, ignored).type() != fs::file_type::directory) return;
     for (fs::directory_iterator it(folder_, ignored), end; !ignored && it != end;
          it.increment(ignored)) {
       std::error_code in_use;
-      fs::remove(it->path(), in_use);
+      if (is_spool_name(it->path().filename().string())) fs::remove(it->path(), in_use);
     }
+  }
+
+  static bool is_spool_name(const std::string& name) {
+    return !name.empty() && name.find_first_not_of("0123456789") == std::string::npos;
   }
 
   // A link in its place could lead uploads elsewhere.

@@ -4,7 +4,7 @@
 packages_build="g++ cmake ninja-build pkg-config libcpp-httplib-dev libsqlitecpp-dev libsqlite3-dev
   nlohmann-json3-dev libpugixml-dev libdeflate-dev zlib1g-dev libcli11-dev libspdlog-dev libexpected-dev
   libssl-dev libbrotli-dev libgtest-dev libgmock-dev"
-packages_test="git ccache clang-14 clang-tidy-14 clang-format-14 libclang-rt-14-dev curl jq sqlite3 libevtx-utils
+packages_test="ccache clang-14 clang-tidy-14 clang-format-14 libclang-rt-14-dev curl jq sqlite3 libevtx-utils
   python3 python3-evtx python3-yaml python3-jsonschema default-jre-headless"
 
 install_packages() {
@@ -21,8 +21,11 @@ install_packages() {
   [ -n "$missing" ] || return 0
   echo "Installing:$missing"
   local as_root=""
-  [ "$(id -u)" = 0 ] || as_root="sudo"
+  if [ "$(id -u)" != 0 ]; then
+    command -v sudo >/dev/null || { echo "Run this as root once, or install sudo: packages are missing" >&2; return 1; }
+    as_root="sudo"
+  fi
   $as_root apt-get update -qq
   # shellcheck disable=SC2086 # a list of names
-  DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq --no-install-recommends $missing >/dev/null
+  $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
 }

@@ -1,10 +1,13 @@
+#include <chrono>
 #include <cstdio>
 #include <iostream>
 #include <nlohmann/json.hpp>
+#include <thread>
 #include <utility>
 #include <vector>
 
 #include "monitor/standard_input.h"
+#include "monitor/wait.h"
 #include "server/commands/commands.h"
 #include "server/importer.h"
 #include "server/progress_bar.h"
@@ -13,6 +16,9 @@
 
 namespace blockwatch {
 namespace {
+
+constexpr std::chrono::milliseconds kWatchInterval{250};
+constexpr std::int64_t kPatienceMs = 10'000;  // for a full disk or a locked file to clear
 
 struct Outcome {
   std::string path;
@@ -29,7 +35,20 @@ bool is_damage(ErrorCode code) {
 Outcome import_one(const std::string& path, const ImportConfig& config, EventWriter& writer) {
   Outcome outcome{.path = path};
   ProgressBar bar(path);
-  ImportOptions options{.record = config.record, .threads = config.threads};
+  std::stop_source give_up;
+  ImportOptions options{
+      .record = config.record, .threads = config.threads, .stop = give_up.get_token()};
+  // The writer tries for ever, which is right for a server; here somebody waits for an answer.
+  std::string why;
+  std::jthread watch([&](std::stop_token stop) {
+    while (wait_for(stop, kWatchInterval)) {
+      const WriterCounters counters = writer.counters();
+      if (counters.stalled_ms < kPatienceMs) continue;
+      why = "nothing can be stored: " + counters.last_error;
+      give_up.request_stop();
+      return;
+    }
+  });
   options.progress = [&](const ImportReport& report) { bar.show(report); };
   auto file =
       path == "-" ? EventFile::open_stream(standard_input(), "stdin") : EventFile::open(path);
@@ -39,7 +58,11 @@ Outcome import_one(const std::string& path, const ImportConfig& config, EventWri
   } else {
     done = tl::unexpected(file.error());
   }
-  if (!done && is_damage(done.error().code)) {
+  watch.request_stop();
+  watch.join();
+  if (!why.empty()) {
+    outcome.error = why;
+  } else if (!done && is_damage(done.error().code)) {
     outcome.report.file.note(0, done.error().message);
   } else if (!done) {
     outcome.error = done.error().message;
@@ -140,6 +163,7 @@ int run_import(const ImportConfig& config) {
   std::vector<Outcome> outcomes;
   for (const std::string& path : config.files) {
     outcomes.push_back(import_one(path, config, writer));
+    if (writer.counters().stalled_ms >= kPatienceMs) break;  // the next file would fare no better
   }
   if (config.json) {
     print_json(outcomes);

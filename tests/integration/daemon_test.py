@@ -4,6 +4,7 @@ import glob
 import json
 import os
 import random
+import resource
 import shutil
 import signal
 import subprocess
@@ -125,6 +126,18 @@ class DaemonTest(unittest.TestCase):
         self.assertEqual(sum(r["stored"] for r in reports), 0)
         self.assertEqual(sum(r["duplicate"] for r in reports), 82)
 
+    def test_a_full_disk_ends_an_import_with_an_error(self):
+        def small_files():
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000))
+
+        path = self.write("a.xml", rendered_events(1, 20_000))
+        done = subprocess.run(
+            [PROGRAM, "import", "--db", os.path.join(self.folder, "x.db"), path],
+            preexec_fn=small_files, capture_output=True, text=True, timeout=60, check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("nothing can be stored", done.stderr)
+
     def test_kill_9_during_import_loses_and_doubles_nothing(self):
         count = 20_000
         path = self.write("a.xml", rendered_events(1, count))
@@ -164,6 +177,22 @@ class DaemonTest(unittest.TestCase):
         server = self.server("--source", f"dir:{drop}")
         self.assertTrue(eventually(lambda: server.rows() == 15))
         self.assertEqual(server.get("/api/v1/status")["writer"]["duplicate"], 0)
+
+    def test_dir_reads_a_file_that_never_rests(self):
+        drop = os.path.join(self.folder, "drop")
+        os.mkdir(drop)
+        server = self.server("--source", f"dir:{drop}")
+        written = 0
+
+        def append_and_look():
+            nonlocal written
+            written += 1
+            with open(os.path.join(drop, "a.xml"), "a", encoding="utf-8") as file:
+                file.write(rendered_events(written, written))
+            time.sleep(0.1)
+            return server.rows() > 0
+
+        self.assertTrue(eventually(append_and_look))
 
     def test_evtx_is_imported_then_followed_across_restarts(self):
         with open(DEMO_LOG, "rb") as file:

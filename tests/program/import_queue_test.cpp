@@ -104,9 +104,17 @@ TEST_F(ImportQueueTest, RemovesWhatAnEarlierRunLeftInItsFolderOnly) {
   std::filesystem::create_directory(other.path("spool"));
   other.write("spool/7", "left over");
   other.write("7", "of somebody else");
+  other.write("spool/notes.txt", "no upload");
   const ImportQueue queue(writer_, other.path("spool"), kBlocksAndDrops);
   EXPECT_FALSE(std::filesystem::exists(other.path("spool/7")));
   EXPECT_TRUE(std::filesystem::exists(other.path("7")));
+  EXPECT_TRUE(std::filesystem::exists(other.path("spool/notes.txt")));
+  // Not even its own kind behind a link.
+  std::filesystem::create_directory(other.path("victim"));
+  other.write("victim/8", "kept");
+  std::filesystem::create_directory_symlink(other.path("victim"), other.path("link"));
+  const ImportQueue linked(writer_, other.path("link"), kBlocksAndDrops);
+  EXPECT_TRUE(std::filesystem::exists(other.path("victim/8")));
 }
 
 TEST_F(ImportQueueTest, ItsFolderIsForItsUserAndNoLink) {
