@@ -92,6 +92,7 @@ Result<std::vector<ValueCount>> StoreReader::Impl::field_values(const std::strin
   };
   auto finish = [&] {
     std::vector<ValueCount> values;
+    values.reserve(found.size());
     for (auto& [value, n] : found) values.push_back({value, n});
     std::sort(values.begin(), values.end(),
               [](const auto& x, const auto& y) { return comes_before(*x.value, *y.value); });

@@ -126,8 +126,10 @@ class Builder {
     }
     if (none.empty()) return;
     for (const auto& column : columns) {
-      std::string test = in(column, none, 0, none.size());
-      condition("(e." + column + " IS NULL OR NOT " + test + ")");
+      std::string test = "(e.";
+      test.append(column).append(" IS NULL OR NOT ");
+      test.append(in(column, none, 0, none.size())).append(")");
+      condition(test);
     }
   }
 
