@@ -279,8 +279,13 @@ std::size_t max_text_size(const Value& value) noexcept {
       return 0;
     case ValueType::kString:
       return kMaxUtf8PerUnit * (value.size / 2);
+    case ValueType::kAnsiString:
+      // A NUL before the last character becomes U+FFFD, which is longer than any Latin-1 letter.
+      return kMaxUtf8PerUnit * std::size_t{value.size};
     default:
-      return 2 * std::size_t{value.size} + kMaxSidText;
+      // Hexadecimal bytes, or a scalar or SID, whose text is bounded whatever its size.
+      // An ANSI byte may become U+FFFD; nothing else is longer than that and its scalar text.
+      return kMaxUtf8PerUnit * std::size_t{value.size} + kMaxSidText;
   }
 }
 

@@ -114,6 +114,22 @@ TEST(EvtxValue, EveryTypeAndSizeStaysWithinItsRoom) {
   }
 }
 
+TEST(EvtxValue, NoTextIsLongerThanItsRoom) {
+  for (unsigned type = 0; type < 256; ++type) {
+    for (const std::uint32_t size : {1U, 2U, 3U, 8U, 16U, 68U, 500U, 4096U, 65535U}) {
+      Bytes8 nuls_then_letter(size - 1, 0);
+      nuls_then_letter.push_back('x');
+      for (const Bytes8& bytes : {Bytes8(size, 0), Bytes8(size, 0xff), nuls_then_letter}) {
+        const Value value{static_cast<std::uint8_t>(type), bytes.data(), size};
+        // Room for whatever comes, so that a bound that is too low fails here and not in the heap.
+        std::string out(41 * std::size_t{size} + 512, '\0');
+        const auto used = static_cast<std::size_t>(render(value, out.data()) - out.data());
+        ASSERT_LE(used, max_text_size(value)) << "type " << type << " size " << size;
+      }
+    }
+  }
+}
+
 TEST(EvtxValue, NumbersAreUnderstoodInEveryWidthAndAsText) {
   const auto number = [](ValueType type, const Bytes8& bytes) {
     return to_number(
