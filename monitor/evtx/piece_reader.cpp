@@ -28,7 +28,7 @@ Piece PieceReader::read(std::uint64_t number) {
   const std::uint64_t end = std::min(begin + kPieceSize, range_.end);
   decoder_.begin_piece(piece.decoded);
   if (options_.after_record_id == 0) {
-    read_span(begin, end, piece);
+    read_span(begin, end, 0, piece);
     return piece;
   }
   for (std::uint64_t at = begin; at < end; at += kChunkSize) {
@@ -37,7 +37,7 @@ Piece PieceReader::read(std::uint64_t number) {
       piece.decoded.report.bytes += chunk_end - at;
       piece.decoded.newest_record_id = std::max(piece.decoded.newest_record_id, *last);
       decoder_.pass_over_known();
-    } else if (!read_span(at, chunk_end, piece)) {
+    } else if (!read_span(at, chunk_end, static_cast<std::size_t>(at - begin), piece)) {
       break;
     }
   }
@@ -55,15 +55,17 @@ std::optional<std::uint64_t> PieceReader::known_up_to(std::uint64_t offset) cons
   return last;
 }
 
-bool PieceReader::read_span(std::uint64_t offset, std::uint64_t end, Piece& piece) {
+bool PieceReader::read_span(std::uint64_t offset, std::uint64_t end, std::size_t place,
+                            Piece& piece) {
   const std::uint64_t wanted = end - offset;
-  const auto got = bytes_.read_at(offset, buffer_.get(), static_cast<std::size_t>(wanted));
+  // Chunks stay where they are in the buffer until the piece is done: texts are found there again,
+  // so each span of a piece has a place of its own.
+  std::uint8_t* const base = buffer_.get() + place;
+  const auto got = bytes_.read_at(offset, base, static_cast<std::size_t>(wanted));
   if (!got) {
     piece.error = got.error();
     return false;
   }
-  // Chunks stay where they are in the buffer until the piece is done: texts are found there again.
-  std::uint8_t* const base = buffer_.get();
   std::uint64_t at = 0;
   for (; at + kChunkSize <= *got; at += kChunkSize)
     decoder_.decode(Bytes(base + at, kChunkSize), offset + at);

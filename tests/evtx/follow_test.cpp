@@ -99,6 +99,21 @@ TEST(EvtxFollow, GrowthIsReadFromWhereItWasLeft) {
   EXPECT_EQ(second.position->newest_record_id, 45U);
 }
 
+TEST(EvtxFollow, TextsOfNeighbouringChunksAreToldApart) {
+  // Alike in length and in all that the cache's hash samples, and at the same place in their
+  // chunks.
+  EvtxBuilder builder;
+  for (const char letter : {'a', 'b', 'c', 'd'}) {
+    for (unsigned i = 0; i < 2; ++i)
+      builder.add(testing::blocked_application(R"(C:\x)" + std::string(12, letter) + ".exe"));
+    builder.end_chunk();
+  }
+  const ByteVector bytes = builder.bytes();
+  auto expected = read_bytes(bytes).events;
+  expected.erase(expected.begin());
+  EXPECT_EQ(read_bytes(bytes, after(1)).events, expected);
+}
+
 TEST(EvtxFollow, AFileThatIsCutWhileItIsReadIsNoted) {
   for (const unsigned threads : {1U, 2U}) {
     const ByteVector whole = log_of(60);
