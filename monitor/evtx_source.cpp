@@ -74,7 +74,8 @@ class EvtxSource final : public EventSource {
     }
     position.record_id = end->newest_record_id;
     position.state = state;
-    std::uint64_t damaged = 0;
+    // What has no note has no offset to be recognised by.
+    std::uint64_t damaged = file_report.damaged - file_report.damage.size();
     for (const Damage& d : file_report.damage) {
       // The page being written looks damaged until it is complete, and is looked at every time.
       if (damage_seen_.insert(d.offset).second) {

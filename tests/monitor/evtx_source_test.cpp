@@ -99,6 +99,14 @@ TEST_F(EvtxSourceTest, CountsTheSameDamageOnce) {
   EXPECT_EQ(collector_.damaged(), 1U);
 }
 
+TEST_F(EvtxSourceTest, CountsDamageBeyondTheNotes) {
+  dir_.write("Security.evtx", whole_ + std::string(1200 * kChunkBytes, 'X'));
+  start();
+  ASSERT_TRUE(has(20));
+  stop();
+  EXPECT_EQ(collector_.damaged(), 1200U);
+}
+
 TEST_F(EvtxSourceTest, AMissingFileIsAFailure) {
   source_ = make_evtx_source(dir_.path("none.evtx"), kAllActions);
   EXPECT_FALSE(source_->run(collector_.position_of(), collector_.emit(), report_, {}));
