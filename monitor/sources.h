@@ -26,7 +26,7 @@ std::unique_ptr<EventSource> make_evtx_source(const std::string& path, ActionSet
 std::unique_ptr<EventSource> make_dir_source(const std::string& folder, ActionSet record);
 
 // stdin:KIND with kind "jsonl" or "xml". Ends with its input; has no position.
-std::unique_ptr<EventSource> make_stdin_source(std::string kind, ActionSet record);
+std::unique_ptr<EventSource> make_stdin_source(const std::string& kind, ActionSet record);
 
 // demo:FILE. Replays the records of an event log for ever, a few a second, with the present time
 // and the source "demo", so that a new user has something to see.

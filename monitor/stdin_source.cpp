@@ -1,25 +1,26 @@
 // stdin:jsonl and stdin:xml - events from a pipe.
 
-#include "monitor/event_file.h"
+#include <utility>
+
 #include "monitor/sources.h"
 #include "monitor/standard_input.h"
+#include "monitor/winlog/text_reader.h"
 
 namespace blockwatch {
 namespace {
 
 class StdinSource final : public EventSource {
  public:
-  StdinSource(std::string name, ActionSet record) : name_(std::move(name)), record_(record) {}
+  StdinSource(const std::string& kind, ActionSet record)
+      : name_(kind + ":stdin"), is_xml_(kind == "xml"), record_(record) {}
 
   const std::string& name() const override { return name_; }
 
   Result<void> run(const PositionFn&, const BatchFn& emit, SourceReport& report,
                    std::stop_token stop) override {
-    auto file = EventFile::open_stream(standard_input(stop), "stdin");
-    if (stop.stop_requested()) return {};
-    if (!file) return tl::unexpected(file.error());
     report.set_state(SourceState::kFollowing);
     ReadOptions options;
+    options.source = name_;
     options.record = record_;
     options.live = true;
     options.stop = stop;
@@ -30,21 +31,29 @@ class StdinSource final : public EventSource {
           file_report.damaged - std::exchange(damage_told, file_report.damaged);
       return emit(EventBatch{.source = name_, .list = std::move(list), .damaged = damaged});
     };
-    const auto done = file->read(options, hand_on, file_report);
+    const auto read = is_xml_ ? &winlog::read_rendered_xml : &winlog::read_json;
+    const auto done = read(standard_input(stop), options, hand_on, file_report);
+    if (stop.stop_requested()) return {};
+    if (!done && file_report.bytes > 0) {
+      // What the reader held cannot be read again.
+      file_report.note(file_report.bytes, done.error().message);
+      report.set_error(done.error().message);
+    }
     hand_on(EventList{});
-    if (!done && !stop.stop_requested()) return tl::unexpected(done.error());
+    // An input that has ended brings nothing more: starting again would not help.
     return {};
   }
 
  private:
   const std::string name_;
+  const bool is_xml_;
   const ActionSet record_;
 };
 
 }  // namespace
 
-std::unique_ptr<EventSource> make_stdin_source(std::string kind, ActionSet record) {
-  return std::make_unique<StdinSource>(std::move(kind) + ":stdin", record);
+std::unique_ptr<EventSource> make_stdin_source(const std::string& kind, ActionSet record) {
+  return std::make_unique<StdinSource>(kind, record);
 }
 
 }  // namespace blockwatch

@@ -14,15 +14,16 @@ constexpr const char* kMessageOnly =
     "collector "
     "write the event's data fields or its XML";
 
-Result<void> read_records(TextWindow& window, RecordSink& sink, FileReport& report) {
+Result<void> read_records(TextWindow& window, RecordSink& sink, bool live, FileReport& report) {
   JsonSplitter splitter(window, report);
   JsonTree tree;
   JsonRecordReader reader;
   TextRecord record;
+  bool message_only = false;
   for (;;) {
     const auto next = splitter.next();
     if (!next) return tl::unexpected(next.error());
-    if (!*next) return {};
+    if (!*next) break;
     const std::uint64_t offset = (*next)->offset;
     if (const auto wrong = tree.parse((*next)->text)) {
       report.note(offset, *wrong);
@@ -33,13 +34,17 @@ Result<void> read_records(TextWindow& window, RecordSink& sink, FileReport& repo
     if (!shape) {
       report.note(offset, shape.error().message);
     } else if (*shape == JsonShape::kMessageOnly) {
-      // A file of such records is refused as a whole; one among others is damage.
-      if (report.wanted == 0) return make_error(ErrorCode::kUnsupported, kMessageOnly);
       report.note(offset, kMessageOnly);
+      message_only = true;
     } else if (!sink.take(record, offset)) {
       return {};
     }
   }
+  // A file of such records only is refused as a whole; one among others is damage.
+  if (message_only && report.wanted == 0 && !live) {
+    return make_error(ErrorCode::kUnsupported, kMessageOnly);
+  }
+  return {};
 }
 
 }  // namespace
@@ -52,7 +57,7 @@ Result<void> read_json(const ReadFn& input, const ReadOptions& options, const Em
   const auto empty = check_start(window, EventFormat::kJson);
   if (!empty) return tl::unexpected(empty.error());
   Result<void> result;
-  if (!*empty) result = read_records(window, sink, report);
+  if (!*empty) result = read_records(window, sink, options.live, report);
   sink.flush();
   return result;
 }

@@ -224,6 +224,30 @@ class DaemonTest(unittest.TestCase):
                                 os.path.join(self.folder, "whole.db"), DEMO_LOG)
         return done.returncode, [json.loads(done.stdout)], done.stderr
 
+    def test_a_record_that_cannot_be_read_does_not_end_a_pipe(self):
+        server = self.server("--source", "stdin:jsonl", stdin=subprocess.PIPE)
+        good = {"EventID": 5157, "Channel": "Security", "Hostname": "PC01",
+                "TimeCreated": "2026-01-02T03:04:05.000Z", "ProcessId": "12",
+                "Application": "x.exe", "Direction": "%%14593", "SourceAddress": "10.0.0.5",
+                "SourcePort": "50000", "DestAddress": "192.0.2.7", "DestPort": "443",
+                "Protocol": "6", "FilterRTID": "1", "LayerName": "%%14611", "LayerRTID": "48"}
+        lines = [{"EventID": 5157, "Channel": "Security", "Hostname": "PC01",
+                  "TimeCreated": "2026-01-02T03:04:05.000Z", "Message": "blocked"}, "no record"]
+        lines += [{**good, "SourcePort": str(port)} for port in range(50000, 50500)]
+        for line in lines:
+            server.process.stdin.write(json.dumps(line) + "\n")
+        server.process.stdin.flush()
+        self.assertTrue(eventually(lambda: server.rows() == 500))
+        source, = server.get("/api/v1/sources")["sources"]
+        self.assertGreaterEqual(source["damaged"], 1)
+        self.assertEqual(source["state"], "following")
+
+    def test_an_empty_pipe_is_finished_not_failed(self):
+        server = self.server("--source", "stdin:jsonl")
+        self.assertTrue(eventually(
+            lambda: server.get("/api/v1/sources")["sources"][0]["state"] == "finished"))
+        self.assertEqual(server.request("/health/ready")[0], 200)
+
     def test_standard_input_is_a_source(self):
         server = self.server("--source", "stdin:xml", stdin=subprocess.PIPE)
         for record_id in range(1, 4):  # each is stored although nothing follows it
