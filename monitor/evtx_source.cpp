@@ -1,5 +1,6 @@
 // evtx:FILE - import a log, then follow its growth.
 
+#include <algorithm>
 #include <chrono>
 #include <set>
 #include <utility>
@@ -35,21 +36,24 @@ class EvtxSource final : public EventSource {
     while (!stop.stop_requested()) {
       const auto state = file_state(path_);
       if (!state) return make_error(ErrorCode::kNotFound, "the file cannot be read");
+      const auto start = std::chrono::steady_clock::now();
       if (*state != position.state) {
-        if (auto done = read_new(position, *state, emit, report, stop); !done) return done;
+        if (auto done = read_all(position, *state, emit, report, stop); !done) return done;
       }
       report.set_state(SourceState::kFollowing);
-      if (!wait_for(stop, kLookInterval)) break;
+      // A large log is looked at less often, so that reading it again costs a tenth of a core.
+      const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(
+          std::chrono::steady_clock::now() - start);
+      if (!wait_for(stop, std::max(kLookInterval, 10 * took))) break;
     }
     return {};
   }
 
  private:
-  // Reads what is newer than `position` and moves it on. Batches in between carry no position: in a
-  // wrapped log the newest records come first in the file, so that only the end of the file means
-  // that everything up to a record id was seen. After a crash the file is read again, and what is
-  // stored already is recognised.
-  Result<void> read_new(FilePosition& position, const FileState& state, const BatchFn& emit,
+  // Reads the whole log: record numbers do not tell what is new. Exports count anew, a log that has
+  // wrapped holds its newest records before older ones, and a copy may not be complete yet. The
+  // store recognises what it has. Batches carry no position until the end was seen.
+  Result<void> read_all(FilePosition& position, const FileState& state, const BatchFn& emit,
                         SourceReport& report, std::stop_token stop) {
     auto file = EventFile::open(path_);
     if (!file) return tl::unexpected(file.error());
@@ -58,7 +62,6 @@ class EvtxSource final : public EventSource {
     }
     ReadOptions options;
     options.record = record_;
-    options.after_record_id = position.record_id;
     options.stop = stop;
     FileReport file_report;
     const auto hand_on = [&](EventList&& list) {
@@ -67,15 +70,12 @@ class EvtxSource final : public EventSource {
     const auto end = file->read(options, hand_on, file_report);
     if (!end) return tl::unexpected(end.error());
     if (stop.stop_requested()) return {};
-    if (position.record_id > 0 && end->newest_record_id < position.record_id) {
-      // The log was replaced by one whose numbers start again: everything in it is new.
-      position = FilePosition{.path = path_};
-      return read_new(position, state, emit, report, stop);
-    }
     position.record_id = end->newest_record_id;
     position.state = state;
-    // What has no note has no offset to be recognised by.
-    std::uint64_t damaged = file_report.damaged - file_report.damage.size();
+    // What has no note has no offset to be recognised by: only more of it is new.
+    const std::uint64_t unnoted = file_report.damaged - file_report.damage.size();
+    std::uint64_t damaged = unnoted > unnoted_seen_ ? unnoted - unnoted_seen_ : 0;
+    unnoted_seen_ = std::max(unnoted_seen_, unnoted);
     for (const Damage& d : file_report.damage) {
       // The page being written looks damaged until it is complete, and is looked at every time.
       if (damage_seen_.insert(d.offset).second) {
@@ -91,6 +91,7 @@ class EvtxSource final : public EventSource {
   const std::string name_;
   const ActionSet record_;
   std::set<std::uint64_t> damage_seen_;  // offsets already counted
+  std::uint64_t unnoted_seen_ = 0;       // damage beyond the notes already counted
 };
 
 }  // namespace
