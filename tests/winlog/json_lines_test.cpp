@@ -245,6 +245,26 @@ TEST(JsonShapes, MessageOnlyRecordAmongOthersIsDamage) {
   EXPECT_THAT(reading.report.damage[0].what, HasSubstr("localised message"));
 }
 
+TEST(JsonShapes, MessageOnlyRecordsBeforeOthersDoNotEndTheReading) {
+  const std::string first = R"({"EventID":5157,"Message":"x"})";
+  const Reading reading = read_json_text(first + first + json_event(1) + json_event(2));
+  ASSERT_TRUE(reading.result);
+  EXPECT_EQ(reading.report.wanted, 2U);
+  ASSERT_EQ(reading.report.damaged, 2U);
+  EXPECT_EQ(reading.report.damage[0].offset, 0U);
+  EXPECT_EQ(reading.report.damage[1].offset, first.size());
+  EXPECT_THAT(reading.report.damage[0].what, HasSubstr("localised message"));
+}
+
+TEST(JsonShapes, MessageOnlyRecordsDoNotFailALiveInput) {
+  ReadOptions options = all_actions();
+  options.live = true;
+  const Reading reading =
+      read_as(EventFormat::kJson, R"({"EventID":5157,"Message":"x"})", {1 << 20}, options);
+  EXPECT_TRUE(reading.result);
+  EXPECT_EQ(reading.report.damaged, 1U);
+}
+
 struct Damaged {
   const char* what;
   std::string text;
