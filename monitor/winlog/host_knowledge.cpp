@@ -179,7 +179,7 @@ HostKnowledge::HostKnowledge(HostKnowledge&&) noexcept = default;
 HostKnowledge& HostKnowledge::operator=(HostKnowledge&&) noexcept = default;
 
 void HostKnowledge::observe(std::string_view host, std::uint32_t event_id, std::uint8_t version) {
-  if (!is_evidence(event_id)) return;
+  if (!is_evidence(event_id) || host.size() > kMaxNameBytes) return;
   // Logon (4624) and process creation (4688) came to version 2 with Windows 10.
   impl_->host(host).generation = version >= 2 ? Generation::kNew : Generation::kOld;
 }
@@ -188,7 +188,8 @@ void HostKnowledge::settle(Event& event) {
   const bool packet = event.event_id == 5152 || event.event_id == 5153;
   const bool connection = event.event_id == 5156 || event.event_id == 5157;
   const Scope scope = scope_of(event.event_id);
-  Host& host = impl_->host(event.host);
+  Host stranger;
+  Host& host = event.host.size() > kMaxNameBytes ? stranger : impl_->host(event.host);
   if (packet && event.event_version >= 1) host.generation = Generation::kNew;
   if (event.direction == Direction::kInbound && packet) {
     swap_sides(event);  // packet drops follow the packet's header on every version

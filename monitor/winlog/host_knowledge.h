@@ -1,6 +1,7 @@
 #pragma once
 // Which side of an inbound 5156/5157 is the host's own: Windows versions disagree (README.md).
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string_view>
@@ -16,6 +17,10 @@ class HostKnowledge {
   ~HostKnowledge();
   HostKnowledge(HostKnowledge&&) noexcept;
   HostKnowledge& operator=(HostKnowledge&&) noexcept;
+
+  // A host with a longer name is a stranger each time: nothing is kept about it. Windows' own names
+  // end at 255 bytes; the bound is for logs that someone made up.
+  static constexpr std::size_t kMaxNameBytes = 1024;
 
   // Any record of the Security channel whose version tells the Windows generation (4624, 4688).
   void observe(std::string_view host, std::uint32_t event_id, std::uint8_t version);

@@ -18,6 +18,19 @@ bool all_utf8(const TextRecord& record) {
                      [](const RawField& f) { return is_utf8(f.name) && is_utf8(f.value); });
 }
 
+// What is too long about the record; null when nothing is. A provider that is wanted has one
+// length.
+const char* too_long(const TextRecord& record) {
+  static_assert(HostKnowledge::kMaxNameBytes == 1024);
+  if (record.host.size() > HostKnowledge::kMaxNameBytes) {
+    return "a computer name longer than 1024 bytes";
+  }
+  if (record.channel.size() > HostKnowledge::kMaxNameBytes) {
+    return "a channel name longer than 1024 bytes";
+  }
+  return nullptr;
+}
+
 }  // namespace
 
 bool is_utf8(std::string_view text) noexcept {
@@ -81,6 +94,10 @@ void RecordSink::add_event(const TextRecord& record, std::uint64_t offset) {
   if (!time) {
     report_.note(offset, "event " + std::to_string(record.event_id) +
                              " without a readable time: " + time.error().message);
+    return;
+  }
+  if (const char* wrong = too_long(record)) {
+    report_.note(offset, "event " + std::to_string(record.event_id) + " with " + wrong);
     return;
   }
   if (!all_utf8(record)) {

@@ -38,6 +38,20 @@ TEST(Orientation, OutboundSourceIsLocal) {
       "10.0.0.1");
 }
 
+TEST(Orientation, NothingIsKeptAboutAHostWhoseNameIsTooLong) {
+  const Fields plain = connection("10.0.0.1", "50000", "10.0.0.2", "445");  // looks new
+  for (std::size_t size : {HostKnowledge::kMaxNameBytes, HostKnowledge::kMaxNameBytes + 1}) {
+    const std::string name(size, 'h');
+    const bool kept = size == HostKnowledge::kMaxNameBytes;
+    HostKnowledge hosts;
+    hosts.observe(name, 4624, 1);
+    EXPECT_EQ(local_of(hosts, 5156, 0, plain, name), kept ? "10.0.0.1" : "10.0.0.2");
+    HostKnowledge others;
+    local_of(others, 5158, 0, connection("10.0.0.1", "1", "", "", "6", "%%14593"), name);
+    EXPECT_EQ(local_of(others, 5156, 0, plain, name), kept ? "10.0.0.1" : "10.0.0.2");
+  }
+}
+
 TEST(Orientation, InboundPacketsFollowTheirHeaderEverywhere) {
   for (int generation : {0, 1, 2}) {
     HostKnowledge hosts;

@@ -157,6 +157,28 @@ TEST(Encoding, InvalidUtf8IsDamage) {
   }
 }
 
+// `text` with `name` in place of its first `old`.
+std::string renamed(std::string text, std::string_view old, const std::string& name) {
+  return text.replace(text.find(old), old.size(), name);
+}
+
+TEST(Names, LongerThanAllowedAreDamage) {
+  const std::string longest(1024, 'n');
+  for (const auto& [old, what] : {std::pair{"HOST1", "computer name longer than 1024 bytes"},
+                                  std::pair{"Security<", "channel name longer than 1024 bytes"}}) {
+    SCOPED_TRACE(what);
+    const std::string end = std::string_view(old).ends_with('<') ? "<" : "";
+    const std::string kept = renamed(xml_event(1), old, longest + end);
+    const Reading reading =
+        read_xml(kept + renamed(xml_event(2), old, longest + "n" + end) + xml_event(3));
+    ASSERT_TRUE(reading.result);
+    EXPECT_EQ(reading.report.wanted, 2U);
+    ASSERT_EQ(reading.report.damaged, 1U);
+    EXPECT_EQ(reading.report.damage[0].offset, kept.size());
+    EXPECT_THAT(reading.report.damage[0].what, HasSubstr(what));
+  }
+}
+
 TEST(Utf8, ChecksEveryForm) {
   EXPECT_TRUE(is_utf8(""));
   EXPECT_TRUE(is_utf8("a\xC2\x80\xE0\xA0\x80\xED\x9F\xBF\xF0\x90\x80\x80\xF4\x8F\xBF\xBF"));
