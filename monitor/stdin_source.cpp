@@ -33,12 +33,12 @@ class StdinSource final : public EventSource {
     };
     const auto read = is_xml_ ? &winlog::read_rendered_xml : &winlog::read_json;
     const auto done = read(standard_input(stop), options, hand_on, file_report);
-    if (stop.stop_requested()) return {};
-    if (!done && file_report.bytes > 0) {
-      // What the reader held cannot be read again.
-      file_report.note(file_report.bytes, done.error().message);
+    if (!done && !stop.stop_requested()) {
       report.set_error(done.error().message);
+      // What the reader held cannot be read again.
+      if (file_report.bytes > 0) file_report.note(file_report.bytes, done.error().message);
     }
+    // Damage behind the last event is counted too, also when a stop ends the reading.
     hand_on(EventList{});
     // An input that has ended brings nothing more: starting again would not help.
     return {};
