@@ -18,7 +18,8 @@ inline constexpr std::string_view kSourceKinds =
 // kInvalidArgument names what was expected. `none` gives a null pointer.
 Result<std::unique_ptr<EventSource>> make_source(const std::string& spec, ActionSet record);
 
-// evtx:FILE. Reads FILE, then whatever is added to it. The position is how the file was when it was read to its end.
+// evtx:FILE. Reads FILE, then whatever is added to it. The position is how the file was when it was
+// read to its end.
 std::unique_ptr<EventSource> make_evtx_source(const std::string& path, ActionSet record);
 
 // dir:FOLDER. Reads every event file in FOLDER (not below it) once it has stopped changing, and
