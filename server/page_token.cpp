@@ -6,7 +6,7 @@
 namespace blockwatch {
 namespace {
 
-constexpr std::uint8_t kVersion = 1;
+constexpr std::uint8_t kVersion = 2;
 constexpr std::uint64_t kMaxSeq = (std::uint64_t{1} << 53U) - 1;
 constexpr std::string_view kAlphabet =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
@@ -71,7 +71,7 @@ std::optional<std::string> from_base64url(std::string_view text) {
   return out;
 }
 
-constexpr std::size_t kFixedBytes = 2 + 3 * 8;  // version, flags, three numbers
+constexpr std::size_t kFixedBytes = 2 + 4 * 8;  // version, flags, four numbers
 constexpr std::size_t kChecksumBytes = 4;
 
 std::uint64_t hash_of(const std::string& v) { return fnv1a(v); }
@@ -122,7 +122,8 @@ std::string encode_page_token(const PageToken& token) {
   put(bytes, (token.since ? 1U : 0U) | (token.until ? 2U : 0U), 1);
   put(bytes, token.fingerprint, 8);
   put(bytes, token.cursor.snapshot_seq, 8);
-  put(bytes, static_cast<std::uint64_t>(token.cursor.last_key), 8);
+  put(bytes, static_cast<std::uint64_t>(token.cursor.last_time.ticks), 8);
+  put(bytes, token.cursor.last_seq, 8);
   if (token.since) put(bytes, static_cast<std::uint64_t>(token.since->ticks), 8);
   if (token.until) put(bytes, static_cast<std::uint64_t>(token.until->ticks), 8);
   put(bytes, mix(fnv1a(bytes)), kChecksumBytes);
@@ -147,11 +148,13 @@ Result<PageToken> decode_page_token(std::string_view text) {
   PageToken token;
   token.fingerprint = get(body, 8);
   token.cursor.snapshot_seq = get(body, 8);
-  token.cursor.last_key = static_cast<std::int64_t>(get(body, 8));
+  token.cursor.last_time = Timestamp{static_cast<std::int64_t>(get(body, 8))};
+  token.cursor.last_seq = get(body, 8);
   if ((flags & 1U) != 0) token.since = Timestamp{static_cast<std::int64_t>(get(body, 8))};
   if ((flags & 2U) != 0) token.until = Timestamp{static_cast<std::int64_t>(get(body, 8))};
-  bool possible = token.cursor.snapshot_seq <= kMaxSeq && token.cursor.last_key >= 0 &&
-                  is_bound(token.since) && is_bound(token.until);
+  bool possible = token.cursor.snapshot_seq <= kMaxSeq && token.cursor.last_seq <= kMaxSeq &&
+                  is_plausible(token.cursor.last_time) && is_bound(token.since) &&
+                  is_bound(token.until);
   if (!possible) return damaged();
   return token;
 }

@@ -19,7 +19,7 @@ struct PageToken {
   std::optional<Timestamp> since;
   std::optional<Timestamp> until;
   friend bool operator==(const PageToken& a, const PageToken& b) {
-    return a.cursor.last_key == b.cursor.last_key &&
+    return a.cursor.last_time == b.cursor.last_time && a.cursor.last_seq == b.cursor.last_seq &&
            a.cursor.snapshot_seq == b.cursor.snapshot_seq && a.fingerprint == b.fingerprint &&
            a.since == b.since && a.until == b.until;
   }

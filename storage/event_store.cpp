@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "storage/row_internal.h"
 #include "storage/schema.h"
 #include "storage/store_file.h"
 #include "storage/store_internal.h"
@@ -11,8 +12,7 @@
 namespace blockwatch {
 namespace {
 
-// About 80 MiB of log between checkpoints: the pages of the address and port indexes change with
-// nearly every commit, and each checkpoint writes them once more.
+// About 80 MiB of log between checkpoints, each of which waits for the disk.
 constexpr int kCheckpointPages = 20'000;
 constexpr int kCacheKib = 64 * 1024;
 
@@ -23,7 +23,7 @@ std::filesystem::path path_of(const std::string& utf8) {
 }  // namespace
 
 StoreState read_state(SqlConnection& connection) {
-  auto row = connection.use("SELECT newest_seq, deleted_through, max_borrow, rows FROM state");
+  auto row = connection.use("SELECT newest_seq, deleted_through, run_change, rows FROM state");
   if (!row->step()) throw SQLite::Exception("the table state is empty", SQLITE_CORRUPT);
   return {static_cast<std::uint64_t>(row->integer(0)), static_cast<std::uint64_t>(row->integer(1)),
           row->integer(2), static_cast<std::uint64_t>(row->integer(3))};
@@ -31,25 +31,21 @@ StoreState read_state(SqlConnection& connection) {
 
 void write_state(SqlConnection& connection, const StoreState& state) {
   auto row = connection.use(
-      "UPDATE state SET newest_seq = ?, deleted_through = ?, max_borrow = ?, rows = ?");
+      "UPDATE state SET newest_seq = ?, deleted_through = ?, run_change = ?, rows = ?");
   row->bind(1, static_cast<std::int64_t>(state.newest_seq));
   row->bind(2, static_cast<std::int64_t>(state.deleted_through));
-  row->bind(3, state.max_borrow);
+  row->bind(3, state.run_change);
   row->bind(4, static_cast<std::int64_t>(state.rows));
   row->run();
 }
 
-void count_row(RollupDelta& delta, const RowNumbers& row, std::int64_t n) {
-  delta.add_shape(row.shape, row.hour, n);
-  if (row.application != 0) {
-    delta.add_value(RollupField::kApplication, row.application, row.hour, n);
-  }
-  if (row.process_id) delta.add_value(RollupField::kProcessId, *row.process_id, row.hour, n);
-  if (row.filter_id) delta.add_value(RollupField::kFilterId, *row.filter_id, row.hour, n);
-}
-
-Store::Impl::Impl(StoreLock lock, const std::string& path, SqlConnection::Mode mode)
-    : lock_(std::move(lock)), connection_(path, mode) {
+Store::Impl::Impl(StoreLock lock, const StoreOptions& options)
+    : lock_(std::move(lock)),
+      connection_(options.path,
+                  options.create ? SqlConnection::Mode::kCreate : SqlConnection::Mode::kReadWrite),
+      run_rows_(std::max(options.run_rows, 1U)),
+      runs_(connection_),
+      run_writer_(connection_, run_rows_) {
   connection_.execute("PRAGMA cache_size = -" + std::to_string(kCacheKib));
   connection_.execute("PRAGMA journal_mode = WAL");
   connection_.execute("PRAGMA synchronous = NORMAL");
@@ -61,35 +57,41 @@ Store::Impl::Impl(StoreLock lock, const std::string& path, SqlConnection::Mode m
 void Store::Impl::forget() {
   ticks_.reset();
   interner_.reset();
+  pending_.clear();
+  runs_.forget();
+}
+
+void Store::Impl::learn(const StoreState& state) {
+  runs_.refresh(state.run_change);
+  if (!interner_) interner_ = std::make_unique<Interner>(connection_);
+  if (ticks_) return;
+  pending_.clear();
+  auto rows = connection_.use(std::string("SELECT ") + kRowColumns +
+                              " FROM event e WHERE e.seq > ? ORDER BY e.seq");
+  rows->bind(1, static_cast<std::int64_t>(runs_.indexed_seq()));
+  while (rows->step()) pending_.push_back(index_row_at(*rows));
+  ticks_ = std::make_unique<TickIndex>(connection_, *interner_, runs_, pending_);
 }
 
 std::vector<AppendResult> Store::Impl::append(std::span<const EventBatch> batches) {
-  if (!interner_) interner_ = std::make_unique<Interner>(connection_);
-  if (!ticks_) ticks_ = std::make_unique<TickIndex>(connection_, *interner_);
   SqlTransaction transaction(connection_, SqlTransaction::Kind::kWrite);
   StoreState state = read_state(connection_);
+  learn(state);
   Timestamp received = now();
   std::uint64_t first_seq = state.newest_seq + 1;
-  {
-    // Before the events: looking for duplicates reads rows of this very transaction.
-    auto insert = connection_.use("INSERT INTO batch(first_seq, received_time) VALUES(?, ?)");
-    insert->bind(1, static_cast<std::int64_t>(first_seq));
-    insert->bind(2, received.ticks);
-    insert->run();
-  }
   RollupDelta delta;
   std::vector<AppendResult> results;
   for (const EventBatch& batch : batches) {
     results.push_back(append_one(batch, received, state, delta));
   }
   if (state.newest_seq >= first_seq) {
+    auto insert = connection_.use("INSERT INTO batch(first_seq, received_time) VALUES(?, ?)");
+    insert->bind(1, static_cast<std::int64_t>(first_seq));
+    insert->bind(2, received.ticks);
+    insert->run();
     delta.flush(connection_);
-    state.max_borrow = ticks_->max_borrow();
+    index_pending(state);
     write_state(connection_, state);
-  } else {
-    auto remove = connection_.use("DELETE FROM batch WHERE first_seq = ?");
-    remove->bind(1, static_cast<std::int64_t>(first_seq));
-    remove->run();
   }
   transaction.commit();
   for (AppendResult& result : results) result.newest_seq = state.newest_seq;
@@ -99,59 +101,69 @@ std::vector<AppendResult> Store::Impl::append(std::span<const EventBatch> batche
 AppendResult Store::Impl::append_one(const EventBatch& batch, Timestamp received, StoreState& state,
                                      RollupDelta& delta) {
   AppendResult result;
-  auto insert = connection_.use(
-      "INSERT INTO event(key, seq, shape, record_id, application, process_id, local_address, "
-      "local_port, remote_address, remote_port, filter_id, raw, borrowed) "
-      "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)");
-  auto bind_number = [&](int index, const auto& value) {
-    if (value) {
-      insert->bind(index, static_cast<std::int64_t>(*value));
-    } else {
-      insert->bind_null(index);
-    }
-  };
+  auto statement = connection_.use(
+      "INSERT INTO event(seq, time, shape, record_id, application, process_id, local_address, "
+      "local_port, remote_address, remote_port, filter_id, raw) VALUES(?,?,?,?,?,?,?,?,?,?,?,?)");
   for (const Event& event : batch.list.events) {
     if (!is_plausible(event.time) || !is_event_id(event.event_id)) {
       ++result.refused;
       continue;
     }
     Interner::Numbers numbers = interner_->numbers_of(event, raw_row_);
-    auto place = ticks_->place(event, numbers.identity_class);
-    if (!place) {
+    if (!ticks_->add(event, numbers.identity_class)) {
       ++result.duplicate;
       continue;
     }
-    insert->bind(1, place->key);
-    insert->bind(2, static_cast<std::int64_t>(++state.newest_seq));
-    insert->bind(3, numbers.shape);
-    bind_number(4, event.record_id);
-    insert->bind(5, numbers.application);
-    bind_number(6, event.process_id);
-    bind_address(*insert, 7, event.local_address);
-    bind_number(8, event.local_port);
-    bind_address(*insert, 9, event.remote_address);
-    bind_number(10, event.remote_port);
-    bind_number(11, event.filter_id);
-    if (raw_row_.empty()) {
-      insert->bind_null(12);
-    } else {
-      insert->bind_blob(12, raw_row_);
-    }
-    if (place->borrowed == 0) {
-      insert->bind_null(13);
-    } else {
-      insert->bind(13, place->borrowed);
-    }
-    insert->run();
+    insert(*statement, event, numbers, ++state.newest_seq);
+    delta.add(numbers.shape, event.time.ticks / kTicksPerHour, 1);
     ++result.stored;
-    RowNumbers row{numbers.shape, numbers.application, {}, {}, event.time.ticks / kTicksPerHour};
-    if (event.process_id) row.process_id = static_cast<std::int64_t>(*event.process_id);
-    if (event.filter_id) row.filter_id = static_cast<std::int64_t>(*event.filter_id);
-    count_row(delta, row, 1);
   }
   state.rows += result.stored;
   update_source(batch, result, received);
   return result;
+}
+
+void Store::Impl::insert(SqlStatement& statement, const Event& event,
+                         const Interner::Numbers& numbers, std::uint64_t seq) {
+  IndexRow row;
+  row.seq = seq;
+  row.time = event.time.ticks;
+  row.set(IndexField::kShape, numbers.shape);
+  row.set(IndexField::kApplication, numbers.application);
+  auto number = [&](int index, IndexField field, const auto& value) {
+    if (!value) return statement.bind_null(index);
+    row.set(field, static_cast<std::int64_t>(*value));
+    statement.bind(index, static_cast<std::int64_t>(*value));
+  };
+  statement.bind(1, static_cast<std::int64_t>(seq));
+  statement.bind(2, event.time.ticks);
+  statement.bind(3, numbers.shape);
+  number(4, IndexField::kRecordId, event.record_id);
+  statement.bind(5, numbers.application);
+  number(6, IndexField::kProcessId, event.process_id);
+  bind_address(statement, 7, event.local_address);
+  if (event.local_address) row.set_local(*event.local_address);
+  number(8, IndexField::kLocalPort, event.local_port);
+  bind_address(statement, 9, event.remote_address);
+  if (event.remote_address) row.set_remote(*event.remote_address);
+  number(10, IndexField::kRemotePort, event.remote_port);
+  number(11, IndexField::kFilterId, event.filter_id);
+  if (raw_row_.empty()) {
+    statement.bind_null(12);
+  } else {
+    statement.bind_blob(12, raw_row_);
+  }
+  statement.run();
+  pending_.push_back(row);
+}
+
+void Store::Impl::index_pending(StoreState& state) {
+  if (pending_.size() < run_rows_) return;
+  run_writer_.add(std::move(pending_));
+  pending_.clear();
+  runs_.refresh(++state.run_change);
+  if (run_writer_.merge(runs_.runs())) runs_.refresh(++state.run_change);
+  ticks_->indexed();
 }
 
 void Store::Impl::update_source(const EventBatch& batch, const AppendResult& result,
@@ -203,8 +215,7 @@ Result<std::unique_ptr<Store>> Store::open(const StoreOptions& options) {
         return tl::unexpected<Error>(made.error());
       }
     }
-    auto mode = options.create ? SqlConnection::Mode::kCreate : SqlConnection::Mode::kReadWrite;
-    auto impl = std::make_unique<Impl>(std::move(*lock), options.path, mode);
+    auto impl = std::make_unique<Impl>(std::move(*lock), options);
     if (auto migrated = migrate(impl->connection()); !migrated) {
       return make_error(migrated.error().code, options.path + ": " + migrated.error().message);
     }

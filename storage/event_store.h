@@ -52,6 +52,8 @@ struct StoreOptions {
   // path fails with kConflict. (SQLite before 3.51.3 can damage a WAL that two connections
   // checkpoint; with one writer and readers that never write it cannot.)
   bool create = true;
+  // So many new rows are indexed together. Readers look at fewer one by one; tests use few.
+  std::uint32_t run_rows = 1024;
 };
 
 // The one connection that writes and checkpoints. One thread at a time (the writer's).
@@ -113,9 +115,12 @@ class StoreReader {
   void set_stop_flag(const std::atomic<bool>* flag);
 
   Result<Page> page(const PageQuery& query);
-  // How SQLite finds such a page: the steps of EXPLAIN QUERY PLAN of every statement it takes. For
-  // tests and people.
-  Result<std::vector<std::string>> explain(const PageQuery& query);
+  // How much the last question read. For tests and measurements.
+  struct Cost {
+    std::uint64_t rows = 0;    // of the table
+    std::uint64_t blocks = 0;  // of the index
+  };
+  Cost last_cost() const;
 
   Result<Tail> tail(const TailQuery& query);
 

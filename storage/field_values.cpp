@@ -46,18 +46,23 @@ constexpr std::array kShapeFields{
     ShapeField{"source", [](const Event& e) { return text_or_none(e.source); }},
 };
 
-// Fields whose values are columns with an index: distinct values are found by jumping along it.
-struct ColumnField {
+struct ListField {
   std::string_view name;
-  std::array<const char*, 2> columns;  // the second may be null
+  std::vector<IndexField> lists;
 };
-constexpr std::array kColumnFields{
-    ColumnField{"remote_address", {"remote_address", nullptr}},
-    ColumnField{"local_address", {"local_address", nullptr}},
-    ColumnField{"address", {"remote_address", "local_address"}},
-    ColumnField{"remote_port", {"remote_port", nullptr}},
-    ColumnField{"local_port", {"local_port", nullptr}},
-    ColumnField{"port", {"remote_port", "local_port"}},
+const std::array kListFields{
+    ListField{"remote_address", {IndexField::kRemoteAddress, IndexField::kRemoteAddress6}},
+    ListField{"local_address", {IndexField::kLocalAddress, IndexField::kLocalAddress6}},
+    ListField{"address",
+              {IndexField::kRemoteAddress, IndexField::kRemoteAddress6, IndexField::kLocalAddress,
+               IndexField::kLocalAddress6}},
+    ListField{"remote_port", {IndexField::kRemotePort}},
+    ListField{"local_port", {IndexField::kLocalPort}},
+    ListField{"port", {IndexField::kRemotePort, IndexField::kLocalPort}},
+    ListField{"process_id", {IndexField::kProcessId}},
+    ListField{"filter_id", {IndexField::kFilterId}},
+    ListField{"application", {IndexField::kApplication}},
+    ListField{"application_name", {IndexField::kApplication}},
 };
 
 std::string folded(std::string_view text) {
@@ -110,86 +115,82 @@ Result<std::vector<ValueCount>> StoreReader::Impl::field_values(const std::strin
     return finish();
   }
 
-  bool path = field == "application";
-  bool name = field == "application_name";
-  if (path || name || field == "process_id" || field == "filter_id") {
-    auto rows =
-        connection_.use("SELECT value, sum(n) FROM hour_value WHERE field = ? GROUP BY value");
-    RollupField which = field == "process_id"  ? RollupField::kProcessId
-                        : field == "filter_id" ? RollupField::kFilterId
-                                               : RollupField::kApplication;
-    rows->bind(1, static_cast<std::int64_t>(which));
-    while (rows->step()) {
-      auto n = static_cast<std::uint64_t>(rows->integer(1));
-      if (path || name) {
-        std::string_view text = dictionary_.application(rows->integer(0));
-        add(name ? Text(application_name(text)) : Text(text), n);
-      } else {
-        add(number_text(rows->integer(0)), n);
-      }
-    }
-    return finish();
-  }
-
-  for (const ColumnField& known : kColumnFields) {
+  for (const ListField& known : kListFields) {
     if (known.name != field) continue;
-    return column_values(known.columns[0], known.columns[1], wanted, limit);
+    bool path = field == "application";
+    if (path || field == "application_name") {
+      count_values(known.lists, [&](const auto& value, std::uint64_t n) {
+        if constexpr (std::is_same_v<std::decay_t<decltype(value)>, std::int64_t>) {
+          std::string_view text = dictionary_.application(value);
+          if (!text.empty()) add(path ? Text(text) : Text(application_name(text)), n);
+        }
+      });
+      return finish();
+    }
+    return list_values(known.lists, wanted, limit);
   }
   return make_error(ErrorCode::kNotFound, "there is no list of values for \"" + field + "\"");
 }
 
-std::vector<ValueCount> StoreReader::Impl::column_values(const char* column, const char* other,
-                                                         const std::string& prefix,
-                                                         std::uint32_t limit) {
-  // Integers are ports or IPv4, blobs are IPv6, as the map's order has them.
-  std::map<IpAddress, std::uint64_t> addresses;
-  std::map<std::int64_t, std::uint64_t> numbers;
-  bool is_address = std::string_view(column).ends_with("address");
-  for (const char* side : {column, other}) {
-    if (side == nullptr) continue;
-    std::string next = std::string("SELECT min(") + side + ") FROM event WHERE " + side + " > ?";
-    auto rows = connection_.use(next);
-    rows->bind(1, INT64_MIN);
-    std::string held;
-    while (rows->step() && !rows->is_null(0)) {
-      std::int64_t number = rows->integer(0);
-      bool is_blob = rows->type(0) == SQLITE_BLOB;
-      held = std::string(rows->bytes(0));
-      IpAddress address = is_address ? *address_at(*rows, 0) : IpAddress{};
-      std::string text = is_address ? format_ip_address(address) : number_text(number);
-      if (text.compare(0, prefix.size(), prefix) == 0) {
-        if (is_address) {
-          addresses[address] = 0;
-        } else {
-          numbers[number] = 0;
+template <class Visit>
+void StoreReader::Impl::count_values(const std::vector<IndexField>& lists, const Visit& visit) {
+  for_each_match(
+      use_filter({}), state_.newest_seq,
+      [&](const Run& run, RunFilter& filter) {
+        for (IndexField list : lists) {
+          if (filter.is_whole()) {
+            for_each_count(runs_, run, list, visit);
+          } else {
+            for_each_count(runs_, run, list, filter.matches(filter.span()), visit);
+          }
         }
-      }
-      rows->reset();
-      if (is_blob) {
-        rows->bind_blob(1, held);
-      } else {
-        rows->bind(1, number);
-      }
+      },
+      [&](const IndexRow& row) {
+        for (IndexField list : lists) {
+          if (!row.has(list)) continue;
+          if (has_addresses(list)) {
+            visit(row.address(list), 1);
+          } else {
+            visit(row.number(list), 1);
+          }
+        }
+      });
+}
+
+std::vector<ValueCount> StoreReader::Impl::list_values(const std::vector<IndexField>& lists,
+                                                       const std::string& prefix,
+                                                       std::uint32_t limit) {
+  std::map<IpAddress, std::uint64_t> addresses;
+  std::map<std::uint64_t, std::uint64_t> numbers;
+  bool v4 = lists.front() >= IndexField::kLocalAddress;
+  count_values(lists, [&](const auto& value, std::uint64_t n) {
+    if constexpr (std::is_same_v<std::decay_t<decltype(value)>, IpAddress>) {
+      addresses[value] += n;
+    } else if (v4) {
+      addresses[IpAddress::v4(static_cast<std::uint32_t>(value))] += n;
+    } else {
+      numbers[static_cast<std::uint64_t>(value)] += n;
     }
-  }
+  });
+  // An event that has the value on both sides counts once.
+  bool port = lists.front() == IndexField::kRemotePort && lists.size() == 2;
+  bool address = lists.size() == 4;
   std::vector<ValueCount> values;
-  std::string sql = std::string("SELECT count(*) FROM event WHERE ") + column + " = ?1";
-  if (other != nullptr) sql += std::string(" OR ") + other + " = ?1";
-  auto count = connection_.use(sql);
-  auto add = [&](std::string text) {
-    if (count->step())
-      values.push_back({std::move(text), static_cast<std::uint64_t>(count->integer(0))});
-    count->reset();
-    return values.size() < limit;
-  };
-  if (limit == 0) return values;
-  for (const auto& [address, unused] : addresses) {
-    bind_address(*count, 1, address);
-    if (!add(format_ip_address(address))) return values;
+  for (const auto& [value, n] : addresses) {
+    if (values.size() == limit) return values;
+    std::string text = format_ip_address(value);
+    if (text.compare(0, prefix.size(), prefix) != 0) continue;
+    Filter filter;
+    filter.address.any = {{value, value}};
+    values.push_back({std::move(text), address ? count_rows(filter, state_.newest_seq) : n});
   }
-  for (const auto& [number, unused] : numbers) {
-    count->bind(1, number);
-    if (!add(number_text(number))) return values;
+  for (const auto& [value, n] : numbers) {
+    if (values.size() == limit) return values;
+    std::string text = std::to_string(value);
+    if (text.compare(0, prefix.size(), prefix) != 0) continue;
+    Filter filter;
+    filter.port.any = {{value, value}};
+    values.push_back({std::move(text), port ? count_rows(filter, state_.newest_seq) : n});
   }
   return values;
 }

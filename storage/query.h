@@ -82,7 +82,8 @@ inline constexpr std::uint32_t kDefaultPageSize = 100;
 
 // Where a page ends, in the order of the question. Opaque outside of storage.
 struct PageCursor {
-  std::int64_t last_key = 0;       // the store's row key of the last event given
+  Timestamp last_time;             // of the last event given
+  std::uint64_t last_seq = 0;      // its seq
   std::uint64_t snapshot_seq = 0;  // events above it did not exist when the first page was asked
 };
 

@@ -4,40 +4,23 @@
 #include <array>
 #include <charconv>
 
+#include "storage/varint.h"
+
 namespace blockwatch {
 namespace {
 
 constexpr std::uint8_t kFirstConstant = 32;  // choices from here on are constants of the field
 constexpr std::size_t kMaxFamilies = 4096;   // kept in memory; more start afresh
 
-void put_number(std::string& out, std::uint64_t value) {
-  while (value >= 0x80) {
-    out.push_back(static_cast<char>((value & 0x7f) | 0x80));
-    value >>= 7;
-  }
-  out.push_back(static_cast<char>(value));
-}
-
 void put_text(std::string& out, std::string_view text) {
-  put_number(out, text.size());
+  put_varint(out, text.size());
   out.append(text);
 }
 
 // Reads from the front; false when the bytes end too early.
-bool take_number(std::string_view& in, std::uint64_t& value) {
-  value = 0;
-  for (unsigned shift = 0; shift < 64 && !in.empty(); shift += 7) {
-    auto byte = static_cast<std::uint8_t>(in.front());
-    in.remove_prefix(1);
-    value |= std::uint64_t{byte & 0x7fU} << shift;
-    if (byte < 0x80) return true;
-  }
-  return false;
-}
-
 bool take_text(std::string_view& in, std::string_view& text) {
   std::uint64_t size = 0;
-  if (!take_number(in, size) || size > in.size()) return false;
+  if (!take_varint(in, size) || size > in.size()) return false;
   text = in.substr(0, static_cast<std::size_t>(size));
   in.remove_prefix(text.size());
   return true;
@@ -115,7 +98,7 @@ std::optional<std::string_view> derived(RawRule rule, const Event& event, Buffer
 
 std::string to_bytes(const RawTemplate& raw_template) {
   std::string bytes;
-  put_number(bytes, raw_template.size());
+  put_varint(bytes, raw_template.size());
   for (const RawTemplateField& field : raw_template) {
     put_text(bytes, field.name);
     bytes.push_back(static_cast<char>(field.rule));
@@ -127,7 +110,7 @@ std::string to_bytes(const RawTemplate& raw_template) {
 Result<RawTemplate> parse_raw_template(std::string_view bytes) {
   auto broken = [] { return make_error(ErrorCode::kCorrupt, "a raw template is damaged"); };
   std::uint64_t count = 0;
-  if (!take_number(bytes, count) || count > bytes.size()) return broken();
+  if (!take_varint(bytes, count) || count > bytes.size()) return broken();
   RawTemplate result;
   for (; count > 0; --count) {
     std::string_view name;
@@ -222,7 +205,7 @@ std::uint32_t RawEncoder::encode(const Event& event, const AddTemplate& add_temp
     std::string_view value = event.raw[i].value;
     if (RawRule{choices_[i]} == RawRule::kInterned) {
       if (auto id = intern(value)) {
-        put_number(row, *id);
+        put_varint(row, *id);
         continue;
       }
       choices_[i] = static_cast<std::uint8_t>(RawRule::kLiteral);
@@ -261,7 +244,7 @@ Result<std::span<const RawField>> decode_raw(const RawTemplate& raw_template, co
       if (!take_text(row, value)) return broken();
     } else if (from.rule == RawRule::kInterned) {
       std::uint64_t id = 0;
-      if (!take_number(row, id) || id > 0xffffffffU) return broken();
+      if (!take_varint(row, id) || id > 0xffffffffU) return broken();
       value = text(static_cast<std::uint32_t>(id));
     } else if (from.rule == RawRule::kConstant) {
       value = from.constant;

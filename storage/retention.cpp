@@ -25,21 +25,11 @@ std::uint64_t Store::Impl::delete_oldest(std::uint64_t max_rows, Timestamp horiz
   std::uint64_t deleted = 0;
   RollupDelta delta;
   {
-    auto rows = connection_.use(
-        "SELECT key, shape, application, process_id, filter_id, ifnull(borrowed, 0) FROM event "
-        "INDEXED BY event_seq WHERE seq BETWEEN ? AND ?");
+    auto rows = connection_.use("SELECT shape, time FROM event WHERE seq BETWEEN ? AND ?");
     rows->bind(1, static_cast<std::int64_t>(first));
     rows->bind(2, static_cast<std::int64_t>(last));
-    while (rows->step()) {
-      RowNumbers row{static_cast<std::uint32_t>(rows->integer(1)),
-                     static_cast<std::uint32_t>(rows->integer(2)),
-                     {},
-                     {},
-                     (tick_of(rows->integer(0)) - rows->integer(5)) / kTicksPerHour};
-      if (!rows->is_null(3)) row.process_id = rows->integer(3);
-      if (!rows->is_null(4)) row.filter_id = rows->integer(4);
-      count_row(delta, row, -1);
-      ++deleted;
+    for (; rows->step(); ++deleted) {
+      delta.add(static_cast<std::uint32_t>(rows->integer(0)), rows->integer(1) / kTicksPerHour, -1);
     }
   }
   auto remove = connection_.use("DELETE FROM event WHERE seq BETWEEN ? AND ?");
@@ -47,6 +37,16 @@ std::uint64_t Store::Impl::delete_oldest(std::uint64_t max_rows, Timestamp horiz
   remove->bind(2, static_cast<std::int64_t>(last));
   remove->run();
   delta.flush(connection_);
+  // A run goes when its last row has gone; until then readers skip what is deleted.
+  learn(state);
+  std::uint64_t indexed = runs_.indexed_seq();
+  bool removed = false;
+  for (const Run& run : runs_.runs()) {
+    if (run.last_seq > last) break;
+    run_writer_.remove(run);
+    removed = true;
+  }
+  if (removed) ++state.run_change;
   // The commit that holds the next event is still needed for its time.
   auto forget_commits = connection_.use(
       "DELETE FROM batch WHERE first_seq < (SELECT max(first_seq) FROM batch WHERE first_seq <= "
@@ -57,8 +57,12 @@ std::uint64_t Store::Impl::delete_oldest(std::uint64_t max_rows, Timestamp horiz
   state.rows -= deleted;
   write_state(connection_, state);
   transaction.commit();
-  // It remembers identities of rows that are gone.
-  ticks_.reset();
+  runs_.refresh(state.run_change);
+  if (last > indexed) {
+    ticks_.reset();  // pending rows are gone
+  } else {
+    ticks_->forget_runs();
+  }
   return deleted;
 }
 

@@ -18,7 +18,7 @@ void bind_address(SqlStatement& statement, int index, const std::optional<IpAddr
   if (!address) {
     statement.bind_null(index);
   } else if (address->is_v4()) {
-    statement.bind(index, address->v4_value());
+    statement.bind(index, static_cast<std::int32_t>(address->v4_value()));
   } else {
     statement.bind_blob(
         index, {reinterpret_cast<const char*>(address->bytes.data()), address->bytes.size()});
@@ -38,12 +38,31 @@ std::optional<IpAddress> address_at(const SqlStatement& row, int column) {
   return address;
 }
 
+IndexRow index_row_at(const SqlStatement& row) {
+  IndexRow out;
+  out.seq = static_cast<std::uint64_t>(row.integer(0));
+  out.time = row.integer(1);
+  auto set = [&](IndexField field, int column) {
+    if (!row.is_null(column)) out.set(field, row.integer(column));
+  };
+  set(IndexField::kShape, 2);
+  set(IndexField::kRecordId, 3);
+  set(IndexField::kApplication, 4);
+  set(IndexField::kProcessId, 5);
+  if (auto local = address_at(row, 6)) out.set_local(*local);
+  set(IndexField::kLocalPort, 7);
+  if (auto remote = address_at(row, 8)) out.set_remote(*remote);
+  set(IndexField::kRemotePort, 9);
+  set(IndexField::kFilterId, 10);
+  return out;
+}
+
 void RowReader::add(const SqlStatement& row) { list_.events.push_back(read(row)); }
 
 Event RowReader::read(const SqlStatement& row) {
   Event event = shape_event(row.integer(2));
-  event.seq = static_cast<std::uint64_t>(row.integer(1));
-  event.time.ticks = tick_of(row.integer(0)) - row.integer(11);
+  event.seq = static_cast<std::uint64_t>(row.integer(0));
+  event.time.ticks = row.integer(1);
   event.received_time = received_time(event.seq);
   event.record_id = optional_at<std::uint64_t>(row, 3);
   event.application = application(row.integer(4));

@@ -38,8 +38,8 @@ CREATE TABLE shape(
   raw_template INTEGER NOT NULL);
 
 CREATE TABLE event(
-  key INTEGER PRIMARY KEY,
-  seq INTEGER NOT NULL,
+  seq INTEGER PRIMARY KEY,
+  time INTEGER NOT NULL,
   shape INTEGER NOT NULL,
   record_id INTEGER,
   application INTEGER NOT NULL,
@@ -49,19 +49,20 @@ CREATE TABLE event(
   remote_address,
   remote_port INTEGER,
   filter_id INTEGER,
-  raw BLOB,
-  borrowed INTEGER);
-CREATE UNIQUE INDEX event_seq ON event(seq);
-CREATE INDEX event_application ON event(application);
-CREATE INDEX event_remote_address ON event(remote_address);
-CREATE INDEX event_local_address ON event(local_address);
-CREATE INDEX event_remote_port ON event(remote_port);
-CREATE INDEX event_local_port ON event(local_port);
+  raw BLOB);
+
+CREATE TABLE run(
+  id INTEGER PRIMARY KEY,
+  first_seq INTEGER NOT NULL,
+  last_seq INTEGER NOT NULL,
+  min_time INTEGER NOT NULL,
+  max_time INTEGER NOT NULL,
+  in_order INTEGER NOT NULL);
+CREATE TABLE posting(run INTEGER, field INTEGER, value, position INTEGER, data BLOB NOT NULL,
+                     PRIMARY KEY(run, field, value, position)) WITHOUT ROWID;
 
 CREATE TABLE hour_shape(shape INTEGER, hour INTEGER, n INTEGER NOT NULL,
                         PRIMARY KEY(shape, hour)) WITHOUT ROWID;
-CREATE TABLE hour_value(field INTEGER, value INTEGER, hour INTEGER, n INTEGER NOT NULL,
-                        PRIMARY KEY(field, value, hour)) WITHOUT ROWID;
 
 CREATE TABLE batch(first_seq INTEGER PRIMARY KEY, received_time INTEGER NOT NULL);
 
@@ -78,7 +79,7 @@ CREATE TABLE state(
   id INTEGER PRIMARY KEY CHECK(id = 1),
   newest_seq INTEGER NOT NULL,
   deleted_through INTEGER NOT NULL,
-  max_borrow INTEGER NOT NULL,
+  run_change INTEGER NOT NULL,
   rows INTEGER NOT NULL);
 INSERT INTO state VALUES(1, 0, 0, 0, 0);
 )sql";
@@ -120,8 +121,8 @@ std::string time_text(const std::string& ticks) {
 
 std::string address_text(const std::string& column) {
   std::string sql = "CASE typeof(" + column + ") WHEN 'integer' THEN printf('%d.%d.%d.%d', " +
-                    column + " >> 24, " + column + " >> 16 & 255, " + column + " >> 8 & 255, " +
-                    column + " & 255) WHEN 'blob' THEN lower(";
+                    column + " >> 24 & 255, " + column + " >> 16 & 255, " + column +
+                    " >> 8 & 255, " + column + " & 255) WHEN 'blob' THEN lower(";
   for (int group = 0; group < 8; ++group) {
     if (group > 0) sql += " || ':' || ";
     sql += "substr(hex(" + column + "), " + std::to_string(group * 4 + 1) + ", 4)";
@@ -136,7 +137,7 @@ std::string text_of(const std::string& column) {
 // For people with the sqlite3 shell: the contract's words. The program does not read it.
 std::string events_view() {
   return "CREATE VIEW events AS SELECT CAST(e.seq AS TEXT) AS id, e.seq AS seq, " +
-         time_text("(e.key >> 8) - ifnull(e.borrowed, 0)") + " AS time, " +
+         time_text("e.time") + " AS time, " +
          time_text(
              "(SELECT received_time FROM batch WHERE first_seq <= e.seq "
              "ORDER BY first_seq DESC LIMIT 1)") +

@@ -18,6 +18,12 @@ struct HourSpan {
 };
 HourSpan hour_span(const Filter& filter);
 
+// The text of a field that shapes decide.
+std::optional<std::string> shape_value(TopField field, const Event& event);
+
+// So few that reading their rows costs less than reading a list of the whole run.
+bool are_few(std::uint64_t matches, const Run& run);
+
 // Ids are 64-bit unsigned, stored as the same bits.
 std::string number_text(std::int64_t stored);
 

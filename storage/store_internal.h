@@ -10,9 +10,12 @@
 
 #include "storage/dictionary_internal.h"
 #include "storage/event_store.h"
+#include "storage/index_filter.h"
 #include "storage/interner_internal.h"
 #include "storage/rollups_internal.h"
-#include "storage/sql_filter.h"
+#include "storage/run_filter_internal.h"
+#include "storage/run_index_internal.h"
+#include "storage/run_writer_internal.h"
 #include "storage/sqlite_internal.h"
 #include "storage/store_lock.h"
 #include "storage/tick_index_internal.h"
@@ -23,27 +26,17 @@ namespace blockwatch {
 struct StoreState {
   std::uint64_t newest_seq = 0;
   std::uint64_t deleted_through = 0;
-  std::int64_t max_borrow = 0;
+  std::int64_t run_change = 0;  // rises whenever runs are made, merged or removed
   std::uint64_t rows = 0;
 };
 StoreState read_state(SqlConnection& connection);
 void write_state(SqlConnection& connection, const StoreState& state);
 
-// Counts one row in or out (n = 1 or -1).
-struct RowNumbers {
-  std::uint32_t shape = 0;
-  std::uint32_t application = 0;
-  std::optional<std::int64_t> process_id;
-  std::optional<std::int64_t> filter_id;
-  std::int64_t hour = 0;
-};
-void count_row(RollupDelta& delta, const RowNumbers& row, std::int64_t n);
-
 struct HourSpan;
 
 class Store::Impl {
  public:
-  Impl(StoreLock lock, const std::string& path, SqlConnection::Mode mode);
+  Impl(StoreLock lock, const StoreOptions& options);
 
   SqlConnection& connection() { return connection_; }
   std::vector<AppendResult> append(std::span<const EventBatch> batches);
@@ -55,12 +48,22 @@ class Store::Impl {
   AppendResult append_one(const EventBatch& batch, Timestamp received, StoreState& state,
                           RollupDelta& delta);
   void update_source(const EventBatch& batch, const AppendResult& result, Timestamp received);
+  // Reads what append() needs to know of the file.
+  void learn(const StoreState& state);
+  void insert(SqlStatement& statement, const Event& event, const Interner::Numbers& numbers,
+              std::uint64_t seq);
+  // Makes a run of the pending rows once there are enough.
+  void index_pending(StoreState& state);
 
   StoreLock lock_;
   SqlConnection connection_;
+  const std::uint32_t run_rows_;
+  RunIndex runs_;
+  RunWriter run_writer_;
   std::unique_ptr<Interner> interner_;
   std::unique_ptr<TickIndex> ticks_;
-  std::string raw_row_;  // scratch
+  std::vector<IndexRow> pending_;  // the rows that no run has, by seq
+  std::string raw_row_;            // scratch
 };
 
 class StoreReader::Impl {
@@ -75,6 +78,8 @@ class StoreReader::Impl {
       SqlTransaction transaction(connection_, SqlTransaction::Kind::kRead);
       state_ = read_state(connection_);
       dictionary_.refresh();
+      runs_.refresh(state_.run_change);
+      refresh_tail();
       Result<Answer> answer = question();
       transaction.commit();
       end();
@@ -89,19 +94,17 @@ class StoreReader::Impl {
   }
 
   Page page(const PageQuery& query);
-  std::vector<std::string> explain(const PageQuery& query);
   Tail tail(const TailQuery& query);
   Result<EventList> event(std::uint64_t seq);
   Top top(const TopQuery& query);
   Result<Timeline> timeline(const TimelineQuery& query);
   Result<std::vector<ValueCount>> field_values(const std::string& field, const std::string& prefix,
                                                std::uint32_t limit);
-  // Of one indexed column, or of two together.
-  std::vector<ValueCount> column_values(const char* column, const char* other,
-                                        const std::string& prefix, std::uint32_t limit);
   std::vector<SourceRecord> sources();
   std::string position(const std::string& source);
   StoreStatus status();
+
+  Cost last_cost() const { return {rows_read_, runs_.blocks_read()}; }
 
   std::uint32_t deadline_ms = kDefaultDeadlineMs;
   const std::atomic<bool>* stop = nullptr;
@@ -110,30 +113,44 @@ class StoreReader::Impl {
   void begin();
   void end();
   Error failure(const SQLite::Exception& e, std::string_view doing) const;
-  // Compiles the filter and makes its sets those of the SQL functions.
-  void use_filter(const Filter& filter);
-  // Binds the filter's values from `index` on; returns the next index.
-  int bind_filter(SqlStatement& statement, int index) const;
-  // A page's rows in the order asked for; see page_query.cpp.
-  struct PageRows;
-  // Leaves `filter` in use.
+  // Compiles the filter, unless it is the one in use.
+  const IndexFilter& use_filter(const Filter& filter);
+  // The rows that no run has, by time.
+  void refresh_tail();
+  SeqBounds seq_bounds(std::uint64_t snapshot_seq) const;
+  class PageRows;
+  // Calls one visitor for every run that may hold matches, the other for each match in no run.
+  void for_each_match(const IndexFilter& filter, std::uint64_t snapshot_seq,
+                      const std::function<void(const Run&, RunFilter&)>& run_visit,
+                      const std::function<void(const IndexRow&)>& row_visit);
+  void rows_of(const Run& run, const PositionSet& matching,
+               const std::function<void(const IndexRow&)>& visit);
+  std::uint64_t count_rows(const Filter& asked, std::uint64_t snapshot_seq);
   std::uint64_t count(const Filter& filter, std::uint64_t snapshot_seq);
-  std::uint64_t count_rows(std::uint64_t snapshot_seq);
-  // Of the filter in use, all whole hours of the span.
+  // Calls visit(value, count) for every value in the lists; a value may come several times.
+  template <class Visit>
+  void count_values(const std::vector<IndexField>& lists, const Visit& visit);
+  std::vector<ValueCount> list_values(const std::vector<IndexField>& lists,
+                                      const std::string& prefix, std::uint32_t limit);
   using HourShapeVisitor =
       std::function<void(std::int64_t hour, std::uint32_t shape, std::uint64_t n)>;
+  // Of the filter in use, all whole hours of the span.
   void for_each_hour_shape(const HourSpan& span, const HourShapeVisitor& visit);
 
   std::string path_;
   SqlConnection connection_;
   Dictionary dictionary_;
   StoreState state_;  // of the question
-  SqlFilter filter_;  // of the question
+  RunIndex runs_;
+  std::vector<IndexRow> tail_;
+  std::uint64_t tail_newest_ = 0;   // every row up to here that no run has is in tail_
+  std::uint64_t tail_indexed_ = 0;  // runs_.indexed_seq() when tail_ was read
+  std::uint64_t rows_read_ = 0;     // of the question
+  IndexFilter filter_;              // of the question
   // What filter_ was made from: the next page of the same question needs no new one.
   Filter compiled_from_;
   std::size_t compiled_shapes_ = 0;
   std::size_t compiled_applications_ = 0;
-  std::int64_t compiled_borrow_ = 0;
 };
 
 }  // namespace blockwatch

@@ -16,56 +16,25 @@ constexpr const char* kMmapBytes = "2147418112";
 // many short questions instead of a long one.
 constexpr std::uint64_t kTailWindow = 20'000;
 
-// id_in(SLOT, ID): is the number in the question's set?
-void id_in(sqlite3_context* context, int, sqlite3_value** arguments) {
-  const auto* filter = static_cast<const SqlFilter*>(sqlite3_user_data(context));
-  const std::optional<IdSet>* sets[] = {&filter->shapes, &filter->applications,
-                                        &filter->text_shapes, &filter->text_applications};
-  const auto& set = *sets[sqlite3_value_int(arguments[0]) & 3];
-  auto id = static_cast<std::uint64_t>(sqlite3_value_int64(arguments[1]));
-  sqlite3_result_int(context, set && id < set->size() && (*set)[id] ? 1 : 0);
-}
-
-// address_has(ADDRESS): does its text contain the question's `q`?
-void address_has(sqlite3_context* context, int, sqlite3_value** arguments) {
-  const auto* filter = static_cast<const SqlFilter*>(sqlite3_user_data(context));
-  IpAddress address;
-  int type = sqlite3_value_type(arguments[0]);
-  if (type == SQLITE_INTEGER) {
-    address = IpAddress::v4(static_cast<std::uint32_t>(sqlite3_value_int64(arguments[0])));
-  } else if (type == SQLITE_BLOB && sqlite3_value_bytes(arguments[0]) == 16) {
-    const auto* bytes = static_cast<const std::uint8_t*>(sqlite3_value_blob(arguments[0]));
-    std::copy(bytes, bytes + 16, address.bytes.begin());
-  } else {
-    sqlite3_result_int(context, 0);
-    return;
-  }
-  std::array<char, 48> text;
-  const char* end = format_ip_address(address, text.data());
-  std::string_view written(text.data(), static_cast<std::size_t>(end - text.data()));
-  sqlite3_result_int(context, contains_ignoring_case(written, filter->text) ? 1 : 0);
-}
-
 }  // namespace
 
 StoreReader::Impl::Impl(std::string path)
     : path_(std::move(path)),
       connection_(path_, SqlConnection::Mode::kReadOnly),
-      dictionary_(connection_) {
+      dictionary_(connection_),
+      runs_(connection_) {
   connection_.execute("PRAGMA query_only = 1");
   connection_.execute("PRAGMA wal_autocheckpoint = 0");
   connection_.execute(std::string("PRAGMA mmap_size = ") + kMmapBytes);
   connection_.execute("PRAGMA temp_store = MEMORY");
-  sqlite3* db = connection_.handle();
-  sqlite3_create_function(db, "id_in", 2, SQLITE_UTF8, &filter_, id_in, nullptr, nullptr);
-  sqlite3_create_function(db, "address_has", 1, SQLITE_UTF8, &filter_, address_has, nullptr,
-                          nullptr);
   if (auto ours = check_schema(connection_); !ours) {
     throw SQLite::Exception(ours.error().message, SQLITE_NOTADB);
   }
 }
 
 void StoreReader::Impl::begin() {
+  rows_read_ = 0;
+  runs_.forget_cost();
   SqlConnection::Limits limits;
   limits.stop = stop;
   if (deadline_ms != 0) {
@@ -88,30 +57,46 @@ Error StoreReader::Impl::failure(const SQLite::Exception& e, std::string_view do
   return to_error(e, doing);
 }
 
-void StoreReader::Impl::use_filter(const Filter& filter) {
+const IndexFilter& StoreReader::Impl::use_filter(const Filter& filter) {
   std::size_t shapes = dictionary_.shapes().size();
   std::size_t applications = dictionary_.applications().size();
   if (compiled_shapes_ == shapes && compiled_applications_ == applications &&
-      compiled_borrow_ == state_.max_borrow && compiled_from_ == filter) {
-    return;
+      compiled_from_ == filter) {
+    return filter_;
   }
   compiled_shapes_ = 0;
-  filter_ = compile_filter(filter, dictionary_, state_.max_borrow);
+  filter_ = compile_filter(filter, dictionary_);
   compiled_from_ = filter;
   compiled_shapes_ = shapes;
   compiled_applications_ = applications;
-  compiled_borrow_ = state_.max_borrow;
+  return filter_;
 }
 
-int StoreReader::Impl::bind_filter(SqlStatement& statement, int index) const {
-  for (const SqlValue& value : filter_.values) {
-    if (const auto* number = std::get_if<std::int64_t>(&value)) {
-      statement.bind(index++, *number);
-    } else {
-      statement.bind_blob(index++, std::get<std::string>(value));
-    }
+void StoreReader::Impl::refresh_tail() {
+  std::uint64_t indexed = runs_.indexed_seq();
+  if (indexed != tail_indexed_ || tail_newest_ > state_.newest_seq) {
+    tail_.clear();
+    tail_newest_ = tail_indexed_ = indexed;
   }
-  return index;
+  if (tail_newest_ >= state_.newest_seq) return;
+  auto rows = connection_.use(std::string("SELECT ") + kRowColumns +
+                              " FROM event e WHERE e.seq > ? ORDER BY e.seq");
+  rows->bind(1, static_cast<std::int64_t>(tail_newest_));
+  while (rows->step()) {
+    IndexRow row = index_row_at(*rows);
+    // Mostly the newest one; else it is moved to its place.
+    tail_.push_back(row);
+    if (tail_.size() > 1 && comes_before(row, tail_[tail_.size() - 2])) {
+      auto at = std::upper_bound(tail_.begin(), std::prev(tail_.end()), row, comes_before);
+      std::rotate(at, std::prev(tail_.end()), tail_.end());
+    }
+    tail_newest_ = row.seq;
+  }
+  tail_newest_ = state_.newest_seq;
+}
+
+SeqBounds StoreReader::Impl::seq_bounds(std::uint64_t snapshot_seq) const {
+  return {state_.deleted_through + 1, snapshot_seq};
 }
 
 Tail StoreReader::Impl::tail(const TailQuery& query) {
@@ -120,20 +105,18 @@ Tail StoreReader::Impl::tail(const TailQuery& query) {
   if (query.after < state_.deleted_through) tail.gap_through = state_.deleted_through;
   std::uint64_t after = std::max(query.after, tail.gap_through);
   tail.covered_seq = std::max(after, std::min(after + kTailWindow, state_.newest_seq));
-  use_filter(query.filter);
-  if (filter_.nothing || after >= state_.newest_seq) return tail;
+  const IndexFilter& filter = use_filter(query.filter);
+  if (filter.nothing || after >= state_.newest_seq) return tail;
   RowReader reader(connection_, dictionary_, tail.list, query.raw);
   auto rows = connection_.use(std::string("SELECT ") + kRowColumns + (query.raw ? ", e.raw" : "") +
-                              " FROM event e INDEXED BY event_seq WHERE e.seq > ? AND e.seq <= ? "
-                              "AND +e.key BETWEEN ? AND ?" +
-                              filter_.conditions + " ORDER BY e.seq LIMIT ?");
+                              " FROM event e WHERE e.seq > ? AND e.seq <= ? ORDER BY e.seq");
   rows->bind(1, static_cast<std::int64_t>(after));
   rows->bind(2, static_cast<std::int64_t>(tail.covered_seq));
-  rows->bind(3, filter_.first_key);
-  rows->bind(4, filter_.last_key);
-  rows->bind(bind_filter(*rows, 5), query.limit);
-  while (rows->step()) reader.add(*rows);
   auto& events = tail.list.events;
+  while (events.size() < query.limit && rows->step()) {
+    ++rows_read_;
+    if (filter.holds(index_row_at(*rows))) reader.add(*rows);
+  }
   if (events.size() == query.limit) tail.covered_seq = events.back().seq;
   return tail;
 }
@@ -190,15 +173,16 @@ StoreStatus StoreReader::Impl::status() {
     if (!row->step()) return std::nullopt;
     return row->integer(0);
   };
-  constexpr const char* kTimeOf = "SELECT (key >> 8) - ifnull(borrowed, 0) FROM event ORDER BY key";
   if (auto seq = edge("SELECT seq FROM event ORDER BY seq LIMIT 1")) {
     status.oldest_seq = static_cast<std::uint64_t>(*seq);
   }
-  if (auto time = edge((std::string(kTimeOf) + " LIMIT 1").c_str())) {
-    status.oldest_time = Timestamp{*time};
-  }
-  if (auto time = edge((std::string(kTimeOf) + " DESC LIMIT 1").c_str())) {
-    status.newest_time = Timestamp{*time};
+  for (Order order : {Order::kOldestFirst, Order::kNewestFirst}) {
+    PageQuery first;
+    first.order = order;
+    first.limit = 1;
+    for (const Event& event : page(first).list.events) {
+      (order == Order::kOldestFirst ? status.oldest_time : status.newest_time) = event.time;
+    }
   }
   for (const char* suffix : {"", "-wal"}) {
     std::error_code error;
@@ -233,10 +217,7 @@ Result<Page> StoreReader::page(const PageQuery& query) {
   return impl_->ask<Page>("read a page", [&] { return Result<Page>(impl_->page(query)); });
 }
 
-Result<std::vector<std::string>> StoreReader::explain(const PageQuery& query) {
-  using Steps = std::vector<std::string>;
-  return impl_->ask<Steps>("explain a page", [&] { return Result<Steps>(impl_->explain(query)); });
-}
+StoreReader::Cost StoreReader::last_cost() const { return impl_->last_cost(); }
 
 Result<Tail> StoreReader::tail(const TailQuery& query) {
   if (query.limit < 1 || query.limit > kMaxPageSize) {

@@ -3,6 +3,7 @@
 #include <random>
 #include <string_view>
 
+#include "storage/row_internal.h"
 #include "storage/tick_index_internal.h"
 
 namespace blockwatch {
@@ -77,96 +78,82 @@ bool TickIndex::Tick::insert(const Identity& id) {
   return true;
 }
 
-TickIndex::TickIndex(SqlConnection& connection, const Interner& interner)
-    : connection_(connection), interner_(interner), dictionary_(connection) {
+TickIndex::TickIndex(SqlConnection& connection, const Interner& interner, RunIndex& runs,
+                     const std::vector<IndexRow>& pending)
+    : connection_(connection), interner_(interner), runs_(runs), dictionary_(connection) {
   // Hashes of contents never leave this object; unpredictable seeds keep a crafted record from
   // passing for another one.
   std::random_device random;
   for (auto& seed : seeds_) seed = std::uint64_t{random()} << 32 | random();
-  SqlStatement newest(connection.handle(), "SELECT max(key) FROM event");
-  if (newest.step() && !newest.is_null(0)) newest_key_ = newest.integer(0);
-  max_borrow_ = connection.query_integer("SELECT max_borrow FROM state");
+  for (const Run& run : runs.runs()) newest_ = std::max(newest_, run.max_time);
+  for (const IndexRow& row : pending) {
+    auto id = identity_at(row.seq);
+    if (id) late_.emplace(row.time, *id);
+    newest_ = std::max(newest_, row.time);
+  }
 }
 
-std::optional<TickIndex::Place> TickIndex::place(const Event& event, std::uint32_t identity_class) {
+bool TickIndex::add(const Event& event, std::uint32_t identity_class) {
   std::int64_t ticks = event.time.ticks;
   Identity id = identity_of(event, identity_class);
-  if (ticks > tick_of(newest_key_)) {
-    if (newest_.size() > kFew) {
-      known_ += newest_.size();
-      ticks_.insert_or_assign(newest_tick_, std::move(newest_));
-    }
-    newest_ = Tick{};
-    newest_.insert(id);
-    newest_tick_ = ticks;
-    newest_key_ = first_key_of(ticks);
-    newest_.next_key = newest_key_ + 1;
-    return Place{newest_key_, 0};
+  if (ticks > newest_) {
+    newest_ = ticks;
+    recent_.emplace_back(ticks, id);
+    return true;
   }
-  Tick& tick = ticks == newest_tick_ ? newest_ : load(ticks);
-  if (!tick.insert(id)) return std::nullopt;
-  if (&tick != &newest_) ++known_;
-  std::int64_t key = free_key(tick.next_key);
-  tick.next_key = key + 1;
-  newest_key_ = std::max(newest_key_, key);
-  Place place{key, tick_of(key) - ticks};
-  max_borrow_ = std::max(max_borrow_, place.borrowed);
-  return place;
+  if (!load(ticks).insert(id)) return false;
+  ++known_;
+  late_.emplace(ticks, id);
+  return true;
+}
+
+void TickIndex::indexed() {
+  recent_.clear();
+  late_.clear();
+}
+
+void TickIndex::forget_runs() {
+  ticks_.clear();
+  known_ = 0;
 }
 
 TickIndex::Tick& TickIndex::load(std::int64_t ticks) {
   auto known = ticks_.find(ticks);
   if (known != ticks_.end()) return known->second;
-  if (ticks_.size() >= kMaxTicks || known_ >= kMaxKnown) {
-    ticks_.clear();
-    known_ = 0;
-  }
+  if (ticks_.size() >= kMaxTicks || known_ >= kMaxKnown) forget_runs();
   Tick tick;
-  tick.next_key = first_key_of(ticks);
-  auto rows = connection_.use(std::string("SELECT ") + kRowColumns +
-                              ", e.raw FROM event e WHERE e.key BETWEEN ? AND ? ORDER BY e.key");
-  rows->bind(1, first_key_of(ticks));
-  rows->bind(2, last_key_of(ticks));
-  std::int64_t last = 0;
-  auto take = [&] {
-    last = rows->integer(0);
-    if (tick_of(last) - rows->integer(11) != ticks) return;
-    tick.next_key = last + 1;
-    auto shape = static_cast<std::uint32_t>(rows->integer(2));
-    if (!rows->is_null(3)) {
-      Event with_record;
-      with_record.record_id = static_cast<std::uint64_t>(rows->integer(3));
-      tick.insert(identity_of(with_record, interner_.identity_class_of(shape)));
-      return;
-    }
-    dictionary_.refresh();
-    EventList list;
-    RowReader reader(connection_, dictionary_, list, true);
-    tick.insert(identity_of(reader.read(*rows), 0));
-  };
-  while (rows->step()) take();
-  // Events of this tick go on in the following ones only once it is full. Retention may have
-  // deleted what filled it: then nothing of its own is left in it, for the oldest went first.
-  if (max_borrow_ > 0 && (last == last_key_of(ticks) || tick.size() == 0)) {
-    rows->reset();
-    rows->bind(1, first_key_of(ticks + 1));
-    rows->bind(2, last_key_of(ticks + max_borrow_));
-    while (rows->step()) take();
+  for (const Run& run : runs_.runs()) {
+    PositionSpan span = runs_.at_time(run, ticks);
+    runs_.seqs(run, span, [&](std::uint32_t, std::uint64_t seq) {
+      if (auto id = identity_at(seq)) tick.insert(*id);
+    });
   }
+  auto first = std::lower_bound(recent_.begin(), recent_.end(), ticks,
+                                [](const auto& entry, std::int64_t t) { return entry.first < t; });
+  for (; first != recent_.end() && first->first == ticks; ++first) tick.insert(first->second);
+  auto [from, to] = late_.equal_range(ticks);
+  for (; from != to; ++from) tick.insert(from->second);
   known_ += tick.size();
   return ticks_.emplace(ticks, std::move(tick)).first->second;
 }
 
-std::int64_t TickIndex::free_key(std::int64_t from) {
-  // Behind every row of its tick, so that within a tick the order of keys is that of seq.
-  for (std::int64_t key = from;;) {
-    if (key > newest_key_) return key;
-    auto row = connection_.use("SELECT max(key) FROM event WHERE key BETWEEN ? AND ?");
-    row->bind(1, key);
-    row->bind(2, last_key_of(tick_of(key)));
-    if (!row->step() || row->is_null(0)) return key;
-    key = row->integer(0) + 1;
+std::optional<TickIndex::Identity> TickIndex::identity_at(std::uint64_t seq) {
+  auto row = connection_.use("SELECT shape, record_id FROM event WHERE seq = ?");
+  row->bind(1, static_cast<std::int64_t>(seq));
+  if (!row->step()) return std::nullopt;
+  if (!row->is_null(1)) {
+    auto shape = static_cast<std::uint32_t>(row->integer(0));
+    return Identity{static_cast<std::uint64_t>(row->integer(1)),
+                    interner_.identity_class_of(shape)};
   }
+  dictionary_.refresh();
+  EventList list;
+  RowReader reader(connection_, dictionary_, list, true);
+  auto whole = connection_.use(std::string("SELECT ") + kRowColumns +
+                               ", e.raw FROM event e WHERE e.seq = ?");
+  whole->bind(1, static_cast<std::int64_t>(seq));
+  if (!whole->step()) return std::nullopt;
+  return identity_of(reader.read(*whole), 0);
 }
 
 TickIndex::Identity TickIndex::identity_of(const Event& event, std::uint32_t identity_class) {

@@ -1,6 +1,6 @@
 #pragma once
-// Tells whether an event is in the store already, and finds its key. Rows that could be the same
-// event share its tick, so no index of identities is needed: only the tick's rows are looked at.
+// Tells whether an event is in the store already. Rows that could be the same event share its tick,
+// so no index of identities is needed: only the tick's rows are looked at.
 
 #include <array>
 #include <cstdint>
@@ -12,23 +12,23 @@
 
 #include "storage/dictionary_internal.h"
 #include "storage/interner_internal.h"
-#include "storage/row_internal.h"
+#include "storage/run_index_internal.h"
 #include "storage/sqlite_internal.h"
 
 namespace blockwatch {
 
 class TickIndex {
  public:
-  TickIndex(SqlConnection& connection, const Interner& interner);
+  // `pending`: the rows that no run has. All must outlive this.
+  TickIndex(SqlConnection& connection, const Interner& interner, RunIndex& runs,
+            const std::vector<IndexRow>& pending);
 
-  struct Place {
-    std::int64_t key = 0;
-    std::int64_t borrowed = 0;  // ticks the key is later than the event
-  };
-  // nullopt: the event is stored already, or was placed before.
-  std::optional<Place> place(const Event& event, std::uint32_t identity_class);
-
-  std::int64_t max_borrow() const { return max_borrow_; }
+  // False: the event is stored already, or was added before.
+  bool add(const Event& event, std::uint32_t identity_class);
+  // Every row added so far is in a run now.
+  void indexed();
+  // Rows of runs were deleted.
+  void forget_runs();
 
  private:
   struct Identity {
@@ -45,26 +45,27 @@ class TickIndex {
   struct Tick {
     std::vector<Identity> few;
     std::unordered_set<Identity, IdentityHash> many;
-    std::int64_t next_key = 0;
     bool insert(const Identity& id);
     std::size_t size() const { return few.size() + many.size(); }
   };
 
   Identity identity_of(const Event& event, std::uint32_t identity_class);
   Tick& load(std::int64_t ticks);
-  std::int64_t free_key(std::int64_t from);
+  // Of a stored row; none when it was deleted.
+  std::optional<Identity> identity_at(std::uint64_t seq);
 
   SqlConnection& connection_;
   const Interner& interner_;
+  RunIndex& runs_;
   Dictionary dictionary_;
   std::array<std::uint64_t, 4> seeds_{};
   std::string content_;  // scratch
   std::unordered_map<std::int64_t, Tick> ticks_;
   std::size_t known_ = 0;  // identities in ticks_
-  Tick newest_;
-  std::int64_t newest_tick_ = -1;  // the one newest_ describes
-  std::int64_t newest_key_ = -1;   // no row has a higher key
-  std::int64_t max_borrow_ = 0;
+  // Rows that no run has: those that came in order of time, and the others.
+  std::vector<std::pair<std::int64_t, Identity>> recent_;
+  std::unordered_multimap<std::int64_t, Identity> late_;
+  std::int64_t newest_ = -1;  // no row is later
 };
 
 }  // namespace blockwatch

@@ -11,7 +11,7 @@ namespace {
 
 PageToken sample() {
   PageToken token;
-  token.cursor = {123'456'789'012'345, 48210};
+  token.cursor = {Timestamp{17'000'000'000'123'456}, 48'007, 48'210};
   token.fingerprint = 0xFEDCBA9876543210;
   token.since = Timestamp{17'000'000'000'000'000};
   return token;
@@ -22,13 +22,14 @@ TEST(PageToken, ReadsBackWhatWasWritten) {
   std::mt19937_64 random(seed);
   for (int i = 0; i < 2000; ++i) {
     PageToken token;
-    token.cursor.last_key = static_cast<std::int64_t>(random() >> 1U);
-    token.cursor.snapshot_seq = random() >> 11U;
-    token.fingerprint = random();
     auto moment = [&] {
       return Timestamp{
           static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(kMaxTimestamp.ticks))};
     };
+    token.cursor.last_time = moment();
+    token.cursor.last_seq = random() >> 11U;
+    token.cursor.snapshot_seq = random() >> 11U;
+    token.fingerprint = random();
     if (random() % 2 != 0) token.since = moment();
     if (random() % 2 != 0) token.until = moment();
     std::string text = encode_page_token(token);
@@ -64,7 +65,10 @@ TEST(PageToken, CutOrLengthenedTextIsDamage) {
 
 TEST(PageToken, ImpossibleCursorsAreDamage) {
   PageToken token = sample();
-  token.cursor.last_key = -1;
+  token.cursor.last_time = Timestamp{-1};
+  EXPECT_FALSE(decode_page_token(encode_page_token(token)));
+  token = sample();
+  token.cursor.last_seq = std::uint64_t{1} << 63U;
   EXPECT_FALSE(decode_page_token(encode_page_token(token)));
   token = sample();
   token.cursor.snapshot_seq = std::uint64_t{1} << 63U;

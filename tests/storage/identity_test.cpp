@@ -15,12 +15,12 @@
 namespace blockwatch {
 namespace {
 
-class Identity : public testing::Test {
+class Identity : public testing::TestWithParam<std::uint32_t> {
  protected:
   void open() {
     reader_.reset();
     store_.reset();
-    store_ = value_of(Store::open({folder_.path("events.db")}));
+    store_ = value_of(Store::open({folder_.path("events.db"), true, GetParam()}));
     reader_ = value_of(StoreReader::open(folder_.path("events.db")));
   }
   Identity() { open(); }
@@ -38,7 +38,7 @@ class Identity : public testing::Test {
   std::unique_ptr<StoreReader> reader_;
 };
 
-TEST_F(Identity, TheSameOrAnOverlappingImportAddsOnlyWhatIsNew) {
+TEST_P(Identity, TheSameOrAnOverlappingImportAddsOnlyWhatIsNew) {
   EXPECT_EQ(append(records(1, 100)).stored, 100U);
   AppendResult again = append(records(1, 100));
   EXPECT_EQ(again.stored, 0U);
@@ -54,7 +54,7 @@ TEST_F(Identity, TheSameOrAnOverlappingImportAddsOnlyWhatIsNew) {
   EXPECT_EQ(count({}), 160U);
 }
 
-TEST_F(Identity, EachPartOfTheIdentityTellsEventsApart) {
+TEST_P(Identity, EachPartOfTheIdentityTellsEventsApart) {
   Event base = sample_event(1);
   append(batch_of({base}));
   for (int part = 0; part < 5; ++part) {
@@ -69,7 +69,7 @@ TEST_F(Identity, EachPartOfTheIdentityTellsEventsApart) {
   }
 }
 
-TEST_F(Identity, HostAndChannelAreComparedWithoutCaseAndTheSourceNotAtAll) {
+TEST_P(Identity, HostAndChannelAreComparedWithoutCaseAndTheSourceNotAtAll) {
   append(batch_of({sample_event(1)}));
   Event other = sample_event(1);
   other.host = "pc01";
@@ -79,7 +79,7 @@ TEST_F(Identity, HostAndChannelAreComparedWithoutCaseAndTheSourceNotAtAll) {
   EXPECT_EQ(append(batch_of({other})).duplicate, 1U);
 }
 
-TEST_F(Identity, EventsWithoutARecordIdAreComparedByEverythingElse) {
+TEST_P(Identity, EventsWithoutARecordIdAreComparedByEverythingElse) {
   RawField raw[] = {{"ProcessID", "4"}, {"Note", "a"}};
   RawField other_raw[] = {{"ProcessID", "4"}, {"Note", "b"}};
   Event base = sample_event(0);
@@ -98,7 +98,7 @@ TEST_F(Identity, EventsWithoutARecordIdAreComparedByEverythingElse) {
   EXPECT_EQ(append(batch_of({different})).stored, 1U);
 }
 
-TEST_F(Identity, RandomEventsImportedTwiceAfterARestartAddNothing) {
+TEST_P(Identity, RandomEventsImportedTwiceAfterARestartAddNothing) {
   RandomEvents random(99);
   random.span_ticks = 400;
   EventBatch batch;
@@ -117,7 +117,7 @@ TEST_F(Identity, RandomEventsImportedTwiceAfterARestartAddNothing) {
   EXPECT_EQ(count({}), first.stored);
 }
 
-TEST_F(Identity, ManyEventsOfOneTickKeepTheirExactTimeAndOrder) {
+TEST_P(Identity, ManyEventsOfOneTickKeepTheirExactTimeAndOrder) {
   constexpr std::uint64_t kMany = 12'000;
   std::vector<Event> events;
   for (std::uint64_t id = 1; id <= kMany; ++id) events.push_back(sample_event(id));
@@ -150,7 +150,7 @@ TEST_F(Identity, ManyEventsOfOneTickKeepTheirExactTimeAndOrder) {
   EXPECT_EQ(seq, kMany);
 }
 
-TEST_F(Identity, WhatRetentionLeftOfACrowdedTickIsStillComparedAndStaysInOrder) {
+TEST_P(Identity, WhatRetentionLeftOfACrowdedTickIsStillComparedAndStaysInOrder) {
   std::vector<Event> events;
   for (std::uint64_t id = 1; id <= 600; ++id) events.push_back(sample_event(id));
   append(batch_of(events));
@@ -168,7 +168,7 @@ TEST_F(Identity, WhatRetentionLeftOfACrowdedTickIsStillComparedAndStaysInOrder) 
   EXPECT_EQ(seq, 900U);
 }
 
-TEST_F(Identity, CrowdedNeighboursUnderRetentionMatchAPlainList) {
+TEST_P(Identity, CrowdedNeighboursUnderRetentionMatchAPlainList) {
   constexpr std::uint32_t kSeed = 2024;
   SCOPED_TRACE("seed " + std::to_string(kSeed));
   std::mt19937 random(kSeed);
@@ -209,7 +209,7 @@ TEST_F(Identity, CrowdedNeighboursUnderRetentionMatchAPlainList) {
   }
 }
 
-TEST_F(Identity, ACrowdedSecondIsNotQuadratic) {
+TEST_P(Identity, ACrowdedSecondIsNotQuadratic) {
   // 60,000 events of one tick in 60 batches; comparing each with each would be 1.8e9 steps.
   auto start = std::chrono::steady_clock::now();
   for (std::uint64_t batch = 0; batch < 60; ++batch) {
@@ -222,7 +222,7 @@ TEST_F(Identity, ACrowdedSecondIsNotQuadratic) {
   EXPECT_EQ(count({}), 60'000U);
 }
 
-TEST_F(Identity, EventsThatCannotBePlacedAreRefusedAndCountedAsDamaged) {
+TEST_P(Identity, EventsThatCannotBePlacedAreRefusedAndCountedAsDamaged) {
   Event early = sample_event(1);
   early.time.ticks = -1;
   Event late = sample_event(2);
@@ -234,6 +234,8 @@ TEST_F(Identity, EventsThatCannotBePlacedAreRefusedAndCountedAsDamaged) {
   EXPECT_EQ(result.stored, 1U);
   EXPECT_EQ(value_of(reader_->sources()).at(0).damaged, 3U);
 }
+
+INSTANTIATE_TEST_SUITE_P(RunRows, Identity, testing::Values(1U, 16U, 1024U));
 
 }  // namespace
 }  // namespace blockwatch

@@ -57,19 +57,8 @@ class StoreFile : public testing::Test {
     EXPECT_EQ(db.query("PRAGMA integrity_check"), std::vector<std::string>{"ok"});
     // The hourly tables are exactly what the rows say.
     EXPECT_EQ(db.query("SELECT shape, hour, n FROM hour_shape ORDER BY 1, 2"),
-              db.query("SELECT shape, ((key >> 8) - ifnull(borrowed, 0)) / 36000000000 AS h, "
-                       "count(*) FROM event GROUP BY 1, 2 ORDER BY 1, 2"));
-    for (const char* field : {"1 application", "2 process_id", "3 filter_id"}) {
-      std::string column = field + 2;
-      EXPECT_EQ(db.query("SELECT value, hour, n FROM hour_value WHERE field = " +
-                         std::string(field, 1) + " ORDER BY 1, 2"),
-                db.query("SELECT " + column +
-                         ", ((key >> 8) - ifnull(borrowed, 0)) / 36000000000 AS h, count(*) FROM "
-                         "event WHERE " +
-                         column + " IS NOT NULL AND (" + column + " <> 0 OR '" + column +
-                         "' <> 'application') GROUP BY 1, 2 ORDER BY 1, 2"))
-          << column;
-    }
+              db.query("SELECT shape, time / 36000000000 AS h, count(*) FROM event "
+                       "GROUP BY 1, 2 ORDER BY 1, 2"));
     EXPECT_EQ(db.query("SELECT rows FROM state"), db.query("SELECT count(*) FROM event"));
   }
 

@@ -1,0 +1,85 @@
+#include <bit>
+
+#include "storage/run_index_internal.h"
+
+namespace blockwatch {
+
+PositionSet::PositionSet(PositionSpan span, bool all)
+    : span_(span), words_((span.size() + 63) / 64, all ? ~std::uint64_t{0} : 0) {
+  if (all) clear_beyond();
+}
+
+void PositionSet::clear_beyond() {
+  unsigned used = span_.size() & 63U;
+  if (used != 0) words_.back() &= (std::uint64_t{1} << used) - 1;
+}
+
+void PositionSet::intersect(const PositionSet& other) {
+  std::size_t from = span_.first - other.span_.first;
+  std::size_t word = from >> 6U;
+  unsigned shift = from & 63U;
+  for (std::size_t i = 0; i < words_.size(); ++i, ++word) {
+    std::uint64_t bits = other.words_[word] >> shift;
+    if (shift != 0 && word + 1 < other.words_.size())
+      bits |= other.words_[word + 1] << (64 - shift);
+    words_[i] &= bits;
+  }
+}
+
+void PositionSet::keep(PositionSpan span) {
+  for (std::size_t i = 0; i < words_.size(); ++i) {
+    std::uint64_t low = std::uint64_t{span_.first} + i * 64;
+    if (low >= span.end || low + 64 <= span.first) {
+      words_[i] = 0;
+      continue;
+    }
+    if (low < span.first) words_[i] &= ~std::uint64_t{0} << (span.first - low);
+    if (low + 64 > span.end) words_[i] &= ~std::uint64_t{0} >> (low + 64 - span.end);
+  }
+}
+
+void PositionSet::invert() {
+  for (auto& word : words_) word = ~word;
+  clear_beyond();
+}
+
+bool PositionSet::empty() const {
+  for (auto word : words_) {
+    if (word != 0) return false;
+  }
+  return true;
+}
+
+std::uint64_t PositionSet::count() const {
+  std::uint64_t n = 0;
+  for (auto word : words_) n += static_cast<unsigned>(std::popcount(word));
+  return n;
+}
+
+std::optional<std::uint32_t> PositionSet::at_or_above(std::uint32_t from) const {
+  if (from >= span_.end) return std::nullopt;
+  std::uint32_t at = from - span_.first;
+  std::size_t word = at >> 6U;
+  std::uint64_t bits = words_[word] & ~std::uint64_t{0} << (at & 63U);
+  while (bits == 0) {
+    if (++word == words_.size()) return std::nullopt;
+    bits = words_[word];
+  }
+  return span_.first + static_cast<std::uint32_t>(word * 64) +
+         static_cast<std::uint32_t>(std::countr_zero(bits));
+}
+
+std::optional<std::uint32_t> PositionSet::at_or_below(std::uint32_t from) const {
+  if (span_.empty() || from < span_.first) return std::nullopt;
+  std::uint32_t at = from - span_.first;
+  std::size_t word = at >> 6U;
+  std::uint64_t bits = words_[word] & ~std::uint64_t{0} >> (63U - (at & 63U));
+  while (bits == 0) {
+    if (word-- == 0) return std::nullopt;
+    bits = words_[word];
+  }
+  return span_.first + static_cast<std::uint32_t>(word * 64) + 63U -
+         static_cast<std::uint32_t>(std::countl_zero(bits));
+}
+
+}  // namespace blockwatch

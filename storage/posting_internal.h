@@ -1,0 +1,147 @@
+#pragma once
+// Lists of (value, position) in order, cut into blocks of less than a quarter of a page: how a run
+// says which of its rows hold a value. A value is a number (int64_t) or an IpAddress.
+//
+// A block belongs to its first (value, position), which is its key in the table. Its bytes are
+// groups: how much the value rises (an address: its 16 bytes), the number of positions, how far the
+// first position lies from that of the group before (zigzag), and the gaps to each next one.
+
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "storage/ip_address.h"
+#include "storage/varint.h"
+
+namespace blockwatch {
+
+// Rows of a WITHOUT ROWID table above 1002 bytes would need a second page each.
+inline constexpr std::size_t kBlockBytes = 940;
+
+template <class Value>
+struct PostingBlock {
+  Value value{};  // of the first group
+  std::uint32_t position = 0;
+  std::string_view data;
+};
+
+// Makes the blocks of one list in memory. Groups are to be added in order.
+template <class Value>
+class PostingEncoder {
+ public:
+  // `positions` rise and are not empty; a value may be added again with higher positions only.
+  void add(const Value& value, std::span<const std::uint32_t> positions);
+  // As one group without positions: the value occurs `count` times.
+  void add_count(const Value& value, std::uint64_t count);
+  // The blocks, valid until the next call of anything.
+  template <class Visit>
+  void finish(const Visit& visit) {
+    close();
+    for (const Block& block : blocks_) {
+      visit(PostingBlock<Value>{block.value, block.position,
+                                std::string_view(bytes_).substr(block.from, block.size)});
+    }
+    blocks_.clear();
+    bytes_.clear();
+  }
+
+ private:
+  struct Block {
+    Value value;
+    std::uint32_t position;
+    std::size_t from;
+    std::size_t size;
+  };
+  // Starts a block when none is open.
+  void open(const Value& value, std::uint32_t position);
+  void close();
+  void put_value(const Value& value);
+
+  std::string bytes_;
+  std::vector<Block> blocks_;
+  bool open_ = false;
+  Value last_value_{};
+  std::uint32_t last_position_ = 0;
+  std::string gaps_;  // scratch
+};
+
+extern template class PostingEncoder<std::int64_t>;
+extern template class PostingEncoder<IpAddress>;
+
+[[noreturn]] void throw_damaged_index();
+
+// Reads a block's groups one after the other. Damage throws SQLite::Exception.
+template <class Value>
+class PostingDecoder {
+ public:
+  explicit PostingDecoder(const PostingBlock<Value>& block)
+      : next_(reinterpret_cast<const std::uint8_t*>(block.data.data())),
+        end_(next_ + block.data.size()),
+        value_(block.value),
+        position_(block.position) {}
+
+  // False at the end. The group before must have been read.
+  bool next() {
+    if (next_ == end_) return false;
+    take_value();
+    count_ = number();
+    position_ = static_cast<std::uint32_t>(position_ + unzigzag(number()));
+    return true;
+  }
+  bool next_count() {
+    if (next_ == end_) return false;
+    take_value();
+    count_ = number();
+    return true;
+  }
+  const Value& value() const { return value_; }
+  std::uint64_t count() const { return count_; }
+
+  // Gives every position of the group, all below `rows`.
+  template <class Visit>
+  void positions(std::uint32_t rows, const Visit& visit) {
+    std::uint64_t position = position_;
+    if (position >= rows) throw_damaged_index();
+    visit(static_cast<std::uint32_t>(position));
+    for (std::uint64_t left = count_ - 1; left != 0; --left) {
+      position += number();
+      if (position >= rows) throw_damaged_index();
+      visit(static_cast<std::uint32_t>(position));
+    }
+  }
+
+  std::uint64_t number() {
+    if (next_ != end_ && *next_ < 0x80) return *next_++;
+    return long_number();
+  }
+
+ private:
+  std::uint64_t long_number() {
+    std::string_view rest(reinterpret_cast<const char*>(next_),
+                          static_cast<std::size_t>(end_ - next_));
+    std::uint64_t value = 0;
+    if (!take_varint(rest, value)) throw_damaged_index();
+    next_ = end_ - rest.size();
+    return value;
+  }
+  void take_value() {
+    if constexpr (std::is_same_v<Value, IpAddress>) {
+      if (end_ - next_ < 16) throw_damaged_index();
+      std::memcpy(value_.bytes.data(), next_, 16);
+      next_ += 16;
+    } else {
+      value_ = static_cast<Value>(static_cast<std::uint64_t>(value_) + number());
+    }
+  }
+
+  const std::uint8_t* next_;
+  const std::uint8_t* end_;
+  Value value_;
+  std::uint32_t position_;
+  std::uint64_t count_ = 0;
+};
+
+}  // namespace blockwatch

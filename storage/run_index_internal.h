@@ -1,0 +1,178 @@
+#pragma once
+// Reading runs: a run holds consecutive seqs, gives its rows positions in the order of time, and
+// keeps per field the sorted list of (value, position). README.md explains why.
+//
+// For one connection, in one transaction at a time. Damage throws SQLite::Exception.
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+#include "storage/index_row_internal.h"
+#include "storage/posting_internal.h"
+#include "storage/sqlite_internal.h"
+
+namespace blockwatch {
+
+struct Run {
+  std::int64_t id = 0;
+  std::uint64_t first_seq = 0;
+  std::uint64_t last_seq = 0;
+  std::int64_t min_time = 0;  // ticks
+  std::int64_t max_time = 0;
+  bool in_order = true;  // position = seq - first_seq
+
+  std::uint32_t rows() const { return static_cast<std::uint32_t>(last_seq - first_seq + 1); }
+};
+
+// Positions of a run, half open.
+struct PositionSpan {
+  std::uint32_t first = 0;
+  std::uint32_t end = 0;
+  std::uint32_t size() const { return end - first; }
+  bool empty() const { return first >= end; }
+};
+
+// A bit for each position of a span.
+class PositionSet {
+ public:
+  PositionSet(PositionSpan span, bool all);
+  PositionSpan span() const { return span_; }
+  bool has(std::uint32_t position) const {
+    std::uint32_t at = position - span_.first;
+    return (words_[at >> 6U] >> (at & 63U) & 1U) != 0;
+  }
+  void add(std::uint32_t position) {
+    std::uint32_t at = position - span_.first;
+    words_[at >> 6U] |= std::uint64_t{1} << (at & 63U);
+  }
+  void remove(std::uint32_t position) {
+    std::uint32_t at = position - span_.first;
+    words_[at >> 6U] &= ~(std::uint64_t{1} << (at & 63U));
+  }
+  void intersect(const PositionSet& other);  // whose span covers this one
+  void keep(PositionSpan span);              // and remove everything outside of it
+  void invert();
+  bool empty() const;
+  std::uint64_t count() const;
+  // The nearest member at or above `from`, or at or below it.
+  std::optional<std::uint32_t> at_or_above(std::uint32_t from) const;
+  std::optional<std::uint32_t> at_or_below(std::uint32_t from) const;
+
+ private:
+  void clear_beyond();
+  PositionSpan span_;
+  std::vector<std::uint64_t> words_;
+};
+
+// Counts of a field's values are kept under the field's number plus this.
+inline constexpr int kCountsOf = 64;
+
+class RunIndex {
+ public:
+  explicit RunIndex(SqlConnection& connection) : connection_(connection) {}
+
+  // Reads the list of runs when `change` (state.run_change) is not the one read last.
+  void refresh(std::int64_t change);
+  void forget() { change_ = -1; }
+  const std::vector<Run>& runs() const { return runs_; }  // by seq
+  // Rows above this are in no run yet.
+  std::uint64_t indexed_seq() const { return runs_.empty() ? 0 : runs_.back().last_seq; }
+
+  // The first position that is not before (time, seq); rows() when all are.
+  std::uint32_t position_of(const Run& run, std::int64_t time, std::uint64_t seq);
+  // The rows of one tick. Quick when asked for ticks in about their order.
+  PositionSpan at_time(const Run& run, std::int64_t time);
+  std::uint64_t seq_at(const Run& run, std::uint32_t position);
+  // Ticks of every position of the span, in order; none of them is before `from`.
+  void times(const Run& run, PositionSpan span, std::int64_t from,
+             const std::function<void(std::uint32_t, std::int64_t)>& visit);
+  void seqs(const Run& run, PositionSpan span,
+            const std::function<void(std::uint32_t, std::uint64_t)>& visit);
+
+  // The blocks of a list from the one that holds (low, position) up to value `high`; the visitor
+  // returns false to stop.
+  template <class Value, class Visit>
+  void blocks(const Run& run, int list, const Value& low, std::uint32_t position, const Value& high,
+              const Visit& visit);
+
+  // Looks at the connection's limits once in many calls.
+  void check_now_and_then() {
+    if (blocks_read_ % 256 == 0) connection_.check_limits();
+  }
+  // Blocks read since the last call of forget_cost(): what a question costs, for tests.
+  std::uint64_t blocks_read() const { return blocks_read_; }
+  void forget_cost() { blocks_read_ = 0; }
+  SqlConnection& connection() { return connection_; }
+
+ private:
+  std::uint32_t first_at(const Run& run, std::int64_t time);
+  template <class Visit>
+  static bool values_of(const PostingBlock<std::int64_t>& block, const Run& run, bool rising,
+                        const Visit& visit);
+
+  template <class Value>
+  struct Decoded {  // a block's values
+    std::uint32_t first = 0;
+    std::vector<Value> values;
+  };
+
+  SqlConnection& connection_;
+  std::int64_t change_ = -1;
+  std::vector<Run> runs_;
+  // The blocks read last, by run.
+  std::unordered_map<std::int64_t, Decoded<std::uint64_t>> orders_;
+  std::unordered_map<std::int64_t, Decoded<std::int64_t>> times_;
+  std::uint64_t blocks_read_ = 0;
+};
+
+constexpr std::int64_t lowest_value(std::int64_t) { return INT64_MIN; }
+constexpr std::int64_t highest_value(std::int64_t) { return INT64_MAX; }
+inline IpAddress lowest_value(const IpAddress&) { return {}; }
+inline IpAddress highest_value(const IpAddress&) {
+  IpAddress address;
+  address.bytes.fill(0xff);
+  return address;
+}
+
+void bind_value(SqlStatement& statement, int index, std::int64_t value);
+void bind_value(SqlStatement& statement, int index, const IpAddress& value);
+void value_at(const SqlStatement& row, int column, std::int64_t& value);
+void value_at(const SqlStatement& row, int column, IpAddress& value);
+
+template <class Value, class Visit>
+void RunIndex::blocks(const Run& run, int list, const Value& low, std::uint32_t position,
+                      const Value& high, const Visit& visit) {
+  PostingBlock<Value> block{low, position, {}};
+  auto take = [&](const SqlStatement& row) {
+    value_at(row, 0, block.value);
+    block.position = static_cast<std::uint32_t>(row.integer(1));
+    block.data = row.bytes(2);
+    ++blocks_read_;
+    return visit(block);
+  };
+  {
+    auto before = connection_.use(
+        "SELECT value, position, data FROM posting WHERE run = ? AND field = ? AND "
+        "(value, position) <= (?, ?) ORDER BY value DESC, position DESC LIMIT 1");
+    before->bind(1, run.id);
+    before->bind(2, list);
+    bind_value(*before, 3, low);
+    before->bind(4, position);
+    if (before->step() && !take(*before)) return;
+  }
+  auto after = connection_.use(
+      "SELECT value, position, data FROM posting WHERE run = ? AND field = ? AND "
+      "(value, position) > (?, ?) AND value <= ? ORDER BY value, position");
+  after->bind(1, run.id);
+  after->bind(2, list);
+  bind_value(*after, 3, low);
+  after->bind(4, position);
+  bind_value(*after, 5, high);
+  while (after->step() && take(*after)) {
+  }
+}
+
+}  // namespace blockwatch

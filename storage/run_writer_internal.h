@@ -1,0 +1,43 @@
+#pragma once
+// Makes runs: of new rows, and of neighbouring runs when there are many small ones, so that the
+// number of runs grows with the logarithm of the rows. Inside the writer's transaction.
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "storage/index_row_internal.h"
+#include "storage/run_index_internal.h"
+#include "storage/sqlite_internal.h"
+
+namespace blockwatch {
+
+class RunWriter {
+ public:
+  // `run_rows`: how many rows the smallest run has at least.
+  RunWriter(SqlConnection& connection, std::uint32_t run_rows)
+      : connection_(connection), index_(connection), run_rows_(run_rows) {}
+
+  // Rows that no run has, in order of seq and without holes.
+  void add(std::vector<IndexRow> rows);
+  // Merges the newest runs while they are many of one size. True: something changed.
+  bool merge(std::vector<Run> runs);
+  void remove(const Run& run);
+
+ private:
+  static constexpr std::uint32_t kFanOut = 16;
+  static constexpr int kTopLevel = 3;
+
+  class Merge;
+  int level_of(const Run& run) const;
+  std::int64_t insert(const Run& run);
+  template <class Value>
+  void write(std::int64_t run, int list, PostingEncoder<Value>& encoder);
+
+  SqlConnection& connection_;
+  RunIndex index_;
+  std::uint32_t run_rows_;
+};
+
+}  // namespace blockwatch

@@ -1,0 +1,216 @@
+// The most frequent values of a field.
+
+#include <algorithm>
+#include <iterator>
+#include <map>
+#include <set>
+#include <unordered_map>
+
+#include "storage/row_internal.h"
+#include "storage/statistics_internal.h"
+#include "storage/words.h"
+
+namespace blockwatch {
+namespace {
+
+constexpr std::size_t kBetweenChecks = 1024;  // values looked at between looks at the clock
+
+bool is_of_shape(TopField field) {
+  switch (field) {
+    case TopField::kDirection:
+    case TopField::kProtocol:
+    case TopField::kEventId:
+    case TopField::kFilterName:
+    case TopField::kReason:
+    case TopField::kHost:
+      return true;
+    default:
+      return false;
+  }
+}
+
+std::optional<std::string> text_or_none(std::string_view text) {
+  if (text.empty()) return std::nullopt;
+  return std::string(text);
+}
+
+// The lists that hold the values of a field.
+std::vector<IndexField> lists_of(TopField field) {
+  switch (field) {
+    case TopField::kRemoteAddress:
+      return {IndexField::kRemoteAddress, IndexField::kRemoteAddress6};
+    case TopField::kRemotePort:
+      return {IndexField::kRemotePort};
+    case TopField::kLocalPort:
+      return {IndexField::kLocalPort};
+    case TopField::kProcessId:
+      return {IndexField::kProcessId};
+    case TopField::kApplication:
+    case TopField::kApplicationName:
+      return {IndexField::kApplication};
+    default:
+      return {IndexField::kShape};
+  }
+}
+
+// Counts by the number a list holds, before they get their text.
+struct NumberCounts {
+  std::unordered_map<std::int64_t, std::uint64_t> numbers;
+  std::map<IpAddress, std::uint64_t> addresses;
+  std::uint64_t present = 0;  // their sum
+  std::uint64_t total = 0;    // with the rows that have no value
+
+  void add(std::int64_t value, std::uint64_t n) {
+    numbers[value] += n;
+    present += n;
+  }
+  void add(const IpAddress& value, std::uint64_t n) {
+    addresses[value] += n;
+    present += n;
+  }
+  void add_row(const IndexRow& row, const std::vector<IndexField>& lists) {
+    ++total;
+    for (IndexField list : lists) {
+      if (!row.has(list)) continue;
+      if (list >= IndexField::kLocalAddress6) {
+        add(row.address(list), 1);
+      } else {
+        add(row.number(list), 1);
+      }
+    }
+  }
+};
+
+// The `limit` most frequent of any number of values, ties by value.
+class MostFrequent {
+ public:
+  explicit MostFrequent(std::size_t limit) : limit_(limit) {}
+
+  // Text is made only for what may be among them: there can be millions of values.
+  template <class MakeText>
+  void offer(std::uint64_t count, const MakeText& text) {
+    bool full = values_.size() == limit_;
+    if (full && count < values_.rbegin()->count) return;
+    values_.insert(ValueCount{text(), count});
+    if (full) values_.erase(std::prev(values_.end()));
+  }
+
+  std::vector<ValueCount> values() const { return {values_.begin(), values_.end()}; }
+
+ private:
+  struct Before {
+    bool operator()(const ValueCount& x, const ValueCount& y) const {
+      return x.count != y.count ? x.count > y.count : x.value < y.value;
+    }
+  };
+
+  std::size_t limit_;  // at least 1
+  std::set<ValueCount, Before> values_;
+};
+
+}  // namespace
+
+std::optional<std::string> shape_value(TopField field, const Event& event) {
+  switch (field) {
+    case TopField::kDirection:
+      if (!event.direction) return std::nullopt;
+      return std::string(to_word(*event.direction));
+    case TopField::kProtocol:
+      if (!event.protocol) return std::nullopt;
+      return std::to_string(*event.protocol);
+    case TopField::kEventId:
+      return std::to_string(event.event_id);
+    case TopField::kFilterName:
+      return text_or_none(event.filter_name);
+    case TopField::kReason:
+      return std::string(to_word(event.reason));
+    default:
+      return text_or_none(event.host);
+  }
+}
+
+Top StoreReader::Impl::top(const TopQuery& query) {
+  bool of_shape = is_of_shape(query.by);
+  NumberCounts counts;
+  std::vector<IndexField> lists = lists_of(query.by);
+  auto count_runs = [&](const Filter& asked) {
+    for_each_match(
+        use_filter(asked), state_.newest_seq,
+        [&](const Run& run, RunFilter& filter) {
+          auto add = [&](const auto& value, std::uint64_t n) { counts.add(value, n); };
+          if (filter.is_whole()) {
+            counts.total += run.rows();
+            for (IndexField list : lists) for_each_count(runs_, run, list, add);
+            return;
+          }
+          PositionSet matching = filter.matches(filter.span());
+          std::uint64_t matches = matching.count();
+          if (are_few(matches, run)) {
+            rows_of(run, matching, [&](const IndexRow& row) { counts.add_row(row, lists); });
+            return;
+          }
+          counts.total += matches;
+          for (IndexField list : lists) for_each_count(runs_, run, list, matching, add);
+        },
+        [&](const IndexRow& row) { counts.add_row(row, lists); });
+  };
+  if (of_shape && use_filter(query.filter).by_shape_only && !filter_.nothing) {
+    HourSpan span = hour_span(query.filter);
+    for_each_hour_shape(span, [&](std::int64_t, std::uint32_t shape, std::uint64_t n) {
+      counts.add(std::int64_t{shape}, n);
+      counts.total += n;
+    });
+    for (const auto& [since, until] : span.edges) {
+      Filter edge = query.filter;
+      edge.since = since;
+      edge.until = until;
+      count_runs(edge);
+    }
+  } else {
+    count_runs(query.filter);
+  }
+
+  Top top;
+  top.total = counts.total;
+  std::uint64_t absent = counts.total - counts.present;
+  MostFrequent best(query.limit);
+  std::size_t looked_at = 0;
+  auto in_time = [&] {
+    if (++looked_at % kBetweenChecks == 0) connection_.check_limits();
+  };
+  if (of_shape || lists.front() == IndexField::kApplication) {
+    // Several numbers may stand for one value.
+    std::map<std::optional<std::string>, std::uint64_t> values;
+    for (const auto& [number, n] : counts.numbers) {
+      in_time();
+      if (of_shape) {
+        values[shape_value(query.by, dictionary_.shape(number).event)] += n;
+      } else {
+        std::string_view path = dictionary_.application(number);
+        bool name = query.by == TopField::kApplicationName && !path.empty();
+        values[name ? application_name(path) : text_or_none(path)] += n;
+      }
+    }
+    for (const auto& entry : values) {
+      best.offer(entry.second, [&] { return entry.first; });
+    }
+  } else {
+    if (absent > 0) best.offer(absent, [] { return std::nullopt; });
+    for (const auto& entry : counts.addresses) {
+      in_time();
+      best.offer(entry.second, [&] { return format_ip_address(entry.first); });
+    }
+    bool v4 = query.by == TopField::kRemoteAddress;
+    for (const auto& entry : counts.numbers) {
+      in_time();
+      best.offer(entry.second, [&] {
+        return v4 ? format_ip_address(IpAddress::v4(static_cast<std::uint32_t>(entry.first)))
+                  : number_text(entry.first);
+      });
+    }
+  }
+  top.values = best.values();
+  return top;
+}
+
+}  // namespace blockwatch
