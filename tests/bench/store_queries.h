@@ -10,7 +10,7 @@
 namespace blockwatch::bench {
 
 struct QueryOptions {
-  std::size_t runs = 500;      // of each kind of question, each with another value
+  std::size_t runs = 500;     // of each kind of question, each with another value
   double seconds_a_kind = 3;  // a slow kind is asked less often
 };
 
