@@ -20,7 +20,7 @@ Result<ReaderPool::Lease> ReaderPool::borrow() {
     }
   }
   if (!reader) {
-    auto opened = StoreReader::open(path_);
+    auto opened = StoreReader::open(path_, memo_);
     if (!opened) {
       // The message names the file.
       spdlog::error("{}", opened.error().message);

@@ -46,6 +46,7 @@ class ReaderPool {
 
   const std::string path_;
   const std::size_t max_idle_;
+  const std::shared_ptr<AnswerMemo> memo_ = make_answer_memo();
   std::atomic<bool> stopping_{false};
   std::mutex mutex_;
   std::vector<std::unique_ptr<StoreReader>> idle_;  // guarded by mutex_

@@ -96,12 +96,18 @@ class Store {
   std::unique_ptr<Impl> impl_;
 };
 
+// What readers of one store share to answer repeated questions sooner. Any thread.
+class AnswerMemo;
+std::shared_ptr<AnswerMemo> make_answer_memo();
+
 // A read-only connection (query_only). One thread at a time; create one per worker. Every question
 // sees one state of the store. A question that runs longer than `deadline_ms` fails with
 // kUnavailable and leaves the connection usable.
 class StoreReader {
  public:
-  static Result<std::unique_ptr<StoreReader>> open(const std::string& path);
+  // Readers of one store may share a memo; null: one of its own.
+  static Result<std::unique_ptr<StoreReader>> open(const std::string& path,
+                                                   std::shared_ptr<AnswerMemo> memo = nullptr);
   ~StoreReader();
   StoreReader(const StoreReader&) = delete;
   StoreReader& operator=(const StoreReader&) = delete;

@@ -135,7 +135,7 @@ Result<std::vector<ValueCount>> StoreReader::Impl::field_values(const std::strin
 template <class Visit>
 void StoreReader::Impl::count_values(const std::vector<IndexField>& lists, const Visit& visit) {
   for_each_match(
-      use_filter({}), state_.newest_seq,
+      use_filter({}), all_seqs(),
       [&](const Run& run, RunFilter& filter) {
         for (IndexField list : lists) {
           if (filter.is_whole()) {

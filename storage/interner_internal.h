@@ -51,7 +51,13 @@ class Interner {
   };
   using TextCache = std::unordered_map<std::string, std::uint32_t, TextHash, std::equal_to<>>;
 
+  // The text a field had last: neighbouring events mostly agree.
+  struct LastText {
+    std::string text;
+    std::uint32_t id = 0;
+  };
   std::uint32_t text(std::string_view value);
+  std::uint32_t text(std::string_view value, LastText& last);
   std::uint32_t application(std::string_view path);
   std::uint32_t shape(const Event& event, std::uint32_t raw_template);
   void learn_class(std::uint32_t shape, std::string_view host, std::string_view channel,
@@ -61,6 +67,7 @@ class Interner {
   RawEncoder raw_;
   TextCache texts_;
   TextCache applications_;
+  std::array<LastText, 7> last_;
   std::unordered_map<ShapeKey, std::uint32_t, ShapeKeyHash> shapes_;
   std::vector<std::uint32_t> classes_;  // by shape id
   std::unordered_map<std::string, std::uint32_t> class_ids_;

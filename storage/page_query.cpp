@@ -11,8 +11,8 @@ namespace blockwatch {
 namespace {
 
 constexpr std::uint32_t kFirstWindow = 1024;
-constexpr std::uint32_t kLastWindow = 1U << 20U;
-constexpr std::uint32_t kWindowGrowth = 8;
+constexpr std::uint32_t kLastWindow = 1U << 22U;
+constexpr std::uint32_t kWindowGrowth = 32;
 // Rows are tested one by one, before the lists of a condition with many values are read, while the
 // page is likely to be full within so many.
 constexpr std::uint32_t kProbeWindow = 256;
@@ -70,6 +70,7 @@ class StoreReader::Impl::PageRows {
     std::size_t number = 0;
     std::optional<RunFilter> filter;
     PositionSpan left;  // positions (the tail: places) not looked at yet
+    std::optional<std::vector<std::uint32_t>> candidates;  // when few rows can match at all
     std::optional<PositionSet> window;
     std::uint32_t window_size = kFirstWindow;
     std::uint64_t probed = 0;
@@ -132,13 +133,22 @@ class StoreReader::Impl::PageRows {
     const Run& run = *source.run;
     source.filter.emplace(impl_.runs_, run, filter_, seqs_);
     source.left = source.filter->span();
-    source.probing = source.filter->has_wide_condition() && run.in_order;
-    if (!query_.cursor) return;
-    std::uint32_t at = impl_.runs_.position_of(run, cursor_time(), cursor_seq());
-    if (descending_) {
-      source.left.end = std::min(source.left.end, at);
+    if (query_.cursor) {
+      std::uint32_t at = impl_.runs_.position_of(run, cursor_time(), cursor_seq());
+      if (descending_) {
+        source.left.end = std::min(source.left.end, at);
+      } else {
+        source.left.first = std::max(source.left.first, at);
+      }
+    }
+    source.candidates = source.filter->few_candidates();
+    if (source.candidates) {
+      std::erase_if(*source.candidates, [&](std::uint32_t position) {
+        return position < source.left.first || position >= source.left.end;
+      });
+      if (!descending_) std::reverse(source.candidates->begin(), source.candidates->end());
     } else {
-      source.left.first = std::max(source.left.first, at);
+      source.probing = run.in_order && source.filter->is_costly();
     }
   }
 
@@ -159,6 +169,7 @@ class StoreReader::Impl::PageRows {
 
   std::optional<std::uint64_t> next_of_run(Source& source) {
     if (!source.filter) open(source);
+    if (source.candidates) return next_candidate(source);
     while (true) {
       if (source.window) {
         PositionSpan span = source.window->span();
@@ -173,6 +184,16 @@ class StoreReader::Impl::PageRows {
       impl_.connection_.check_limits();
       look_on(source);
     }
+  }
+
+  std::optional<std::uint64_t> next_candidate(Source& source) {
+    while (!source.candidates->empty()) {
+      std::uint64_t seq = impl_.runs_.seq_at(*source.run, source.candidates->back());
+      source.candidates->pop_back();
+      if (seq < seqs_.first || seq > seqs_.last) continue;
+      if (filter_.conditions.size() == 1 || filter_.holds(index_row_at(row(seq)))) return seq;
+    }
+    return std::nullopt;
   }
 
   // Looks at the next window.
@@ -212,6 +233,7 @@ class StoreReader::Impl::PageRows {
   const SqlStatement& row(std::uint64_t seq) {
     auto wanted = static_cast<std::int64_t>(seq);
     std::int64_t distance = descending_ ? row_seq_ - wanted : wanted - row_seq_;
+    if (row_seq_ == wanted) return *rows_;
     bool near = row_seq_ >= 0 && distance > 0 && distance <= static_cast<std::int64_t>(kNearRows);
     if (!near) {
       rows_->reset();

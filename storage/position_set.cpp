@@ -26,18 +26,6 @@ void PositionSet::intersect(const PositionSet& other) {
   }
 }
 
-void PositionSet::keep(PositionSpan span) {
-  for (std::size_t i = 0; i < words_.size(); ++i) {
-    std::uint64_t low = std::uint64_t{span_.first} + i * 64;
-    if (low >= span.end || low + 64 <= span.first) {
-      words_[i] = 0;
-      continue;
-    }
-    if (low < span.first) words_[i] &= ~std::uint64_t{0} << (span.first - low);
-    if (low + 64 > span.end) words_[i] &= ~std::uint64_t{0} >> (low + 64 - span.end);
-  }
-}
-
 void PositionSet::invert() {
   for (auto& word : words_) word = ~word;
   clear_beyond();

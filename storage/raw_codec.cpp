@@ -127,14 +127,20 @@ Result<RawTemplate> parse_raw_template(std::string_view bytes) {
 }
 
 RawEncoder::Family& RawEncoder::family_of(std::span<const RawField> raw) {
+  auto same_name = [](const RawField& x, const Field& y) { return x.name == y.name; };
+  if (last_family_ != nullptr && std::equal(raw.begin(), raw.end(), last_family_->fields.begin(),
+                                            last_family_->fields.end(), same_name)) {
+    return *last_family_;
+  }
   names_.clear();
   for (const RawField& field : raw) put_text(names_, field.name);
   auto found = families_.find(names_);
-  if (found != families_.end()) return found->second;
+  if (found != families_.end()) return *(last_family_ = &found->second);
   if (families_.size() >= kMaxFamilies) families_.clear();
   Family family;
   for (const RawField& field : raw) family.fields.push_back({std::string(field.name), {}, {}});
-  return families_.emplace(names_, std::move(family)).first->second;
+  last_family_ = &families_.emplace(names_, std::move(family)).first->second;
+  return *last_family_;
 }
 
 void RawEncoder::remember(std::uint32_t id, const RawTemplate& raw_template) {
@@ -212,8 +218,10 @@ std::uint32_t RawEncoder::encode(const Event& event, const AddTemplate& add_temp
     }
     if (RawRule{choices_[i]} == RawRule::kLiteral) put_text(row, value);
   }
+  if (family.last_template != 0 && family.last_choices == choices_) return family.last_template;
+  family.last_choices = choices_;
   auto known = family.templates.find(choices_);
-  if (known != family.templates.end()) return known->second;
+  if (known != family.templates.end()) return family.last_template = known->second;
   RawTemplate made;
   for (std::size_t i = 0; i < choices_.size(); ++i) {
     const Field& field = family.fields[i];
@@ -226,6 +234,7 @@ std::uint32_t RawEncoder::encode(const Event& event, const AddTemplate& add_temp
   }
   std::uint32_t id = add_template(to_bytes(made));
   family.templates.emplace(choices_, id);
+  family.last_template = id;
   return id;
 }
 

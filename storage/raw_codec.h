@@ -82,6 +82,8 @@ class RawEncoder {
   struct Family {  // all templates with the same names in the same order
     std::vector<Field> fields;
     std::map<std::vector<std::uint8_t>, std::uint32_t> templates;  // by choice per field
+    std::vector<std::uint8_t> last_choices;                        // those of the last event
+    std::uint32_t last_template = 0;
   };
 
   Family& family_of(std::span<const RawField> raw);
@@ -89,6 +91,7 @@ class RawEncoder {
                              bool may_grow);
 
   std::unordered_map<std::string, Family> families_;  // by the names, each with its length
+  Family* last_family_ = nullptr;                     // mostly the next event's too
   std::string names_;                                 // scratch
   std::vector<std::uint8_t> choices_;                 // scratch
 };

@@ -9,21 +9,29 @@ namespace {
 // more than reading its lists once.
 constexpr std::uint64_t kNarrowValues = 24;
 
-bool is_wide(const Condition& condition) {
+// A condition of so few values is worth asking for all its rows first.
+constexpr std::uint64_t kCandidateValues = 4;
+constexpr std::size_t kMaxCandidates = 256;
+// Lists with fewer entries than this are read in less time than a page takes.
+constexpr std::uint64_t kCheapEntries = 16'384;
+constexpr std::uint64_t kAnyNumber = UINT64_MAX;
+
+// How many values a condition asks for; kAnyNumber when that is not known beforehand.
+std::uint64_t values_asked(const Condition& condition) {
   std::uint64_t values = 0;
   for (const FieldTest& test : condition.tests) {
-    if (!test.text.empty()) return true;
+    if (!test.text.empty()) return kAnyNumber;
     for (const auto& range : test.numbers) {
       auto width = static_cast<std::uint64_t>(range.high) - static_cast<std::uint64_t>(range.low);
-      if (width >= kNarrowValues) return true;
+      if (width >= kNarrowValues) return kAnyNumber;
       values += width + 1;
     }
     for (const auto& range : test.addresses) {
-      if (range.low != range.high) return true;
+      if (range.low != range.high) return kAnyNumber;
       ++values;
     }
   }
-  return values > kNarrowValues;
+  return values;
 }
 
 }  // namespace
@@ -35,9 +43,79 @@ RunFilter::RunFilter(RunIndex& index, const Run& run, const IndexFilter& filter,
   span_.end =
       filter.end_time > run.max_time ? run.rows() : index.position_of(run, filter.end_time, 0);
   all_seqs_ = seqs.first <= run.first_seq && seqs.last >= run.last_seq;
+  if (!all_seqs_ && run.in_order) {
+    if (seqs.first > run.first_seq) {
+      span_.first = std::max(span_.first, static_cast<std::uint32_t>(seqs.first - run.first_seq));
+    }
+    if (seqs.last < run.last_seq) {
+      span_.end = std::min(span_.end, static_cast<std::uint32_t>(seqs.last - run.first_seq + 1));
+    }
+    all_seqs_ = true;
+  }
+  span_.end = std::max(span_.first, span_.end);
   whole_ = all_seqs_ && filter.conditions.empty() && span_.size() == run.rows();
-  for (const Condition& condition : filter.conditions) wide_.push_back(is_wide(condition));
-  has_wide_ = std::find(wide_.begin(), wide_.end(), true) != wide_.end();
+  for (const Condition& condition : filter.conditions) values_.push_back(values_asked(condition));
+}
+
+bool RunFilter::is_wide(std::size_t condition) const { return values_[condition] > kNarrowValues; }
+
+bool RunFilter::is_costly() {
+  for (std::size_t i = 0; i < filter_.conditions.size(); ++i) {
+    if (!is_wide(i)) continue;
+    std::uint64_t entries = 0;
+    for (const FieldTest& test : filter_.conditions[i].tests) {
+      if (!test.text.empty()) return true;
+      entries += count_values(test, kCheapEntries);
+      if (entries >= kCheapEntries) return true;
+    }
+  }
+  return false;
+}
+
+std::optional<std::vector<std::uint32_t>> RunFilter::few_candidates() {
+  for (std::size_t i = 0; i < filter_.conditions.size(); ++i) {
+    const Condition& condition = filter_.conditions[i];
+    if (condition.negated || values_[i] > kCandidateValues) continue;
+    std::vector<std::uint32_t> found;
+    bool few = true;
+    for (const FieldTest& test : condition.tests) {
+      for (const auto& range : test.numbers) {
+        for (std::int64_t value = range.low; few; ++value) {
+          few = add_candidates(test.field, value, found);
+          if (value == range.high) break;
+        }
+      }
+      for (const auto& range : test.addresses) {
+        few = few && add_candidates(test.field, range.low, found);
+      }
+    }
+    if (!few) continue;
+    std::sort(found.begin(), found.end());
+    found.erase(std::unique(found.begin(), found.end()), found.end());
+    return found;
+  }
+  return std::nullopt;
+}
+
+template <class Value>
+bool RunFilter::add_candidates(IndexField field, const Value& value,
+                               std::vector<std::uint32_t>& out) {
+  index_.blocks(run_, static_cast<int>(field), value, 0, value, [&](const auto& block) {
+    PostingDecoder<Value> groups(block);
+    while (groups.next()) {
+      if (value < groups.value()) return false;
+      bool wanted = groups.value() == value;
+      if (wanted && groups.count() + out.size() > kMaxCandidates) {
+        out.resize(kMaxCandidates + 1);
+        return false;
+      }
+      groups.positions(run_.rows(), [&](std::uint32_t position) {
+        if (wanted) out.push_back(position);
+      });
+    }
+    return true;
+  });
+  return out.size() <= kMaxCandidates;
 }
 
 PositionSet RunFilter::matches(PositionSpan span) {
@@ -46,7 +124,7 @@ PositionSet RunFilter::matches(PositionSpan span) {
   for (std::size_t i = 0; i < filter_.conditions.size(); ++i) {
     if (set.empty()) break;
     const Condition& condition = filter_.conditions[i];
-    if (wide_[i]) {
+    if (is_wide(i)) {
       set.intersect(wide_matches(i));
       continue;
     }
@@ -63,15 +141,17 @@ std::uint64_t RunFilter::count() {
   if (whole_) return run_.rows();
   if (all_seqs_ && span_.size() == run_.rows() && filter_.conditions.size() == 1) {
     const Condition& only = filter_.conditions.front();
-    if (!only.negated && only.tests.size() == 1) return count_values(only.tests.front());
+    if (!only.negated && only.tests.size() == 1)
+      return count_values(only.tests.front(), kAnyNumber);
   }
   return matches(span_).count();
 }
 
-std::uint64_t RunFilter::count_values(const FieldTest& test) {
+std::uint64_t RunFilter::count_values(const FieldTest& test, std::uint64_t enough) {
   std::uint64_t total = 0;
   auto add = [&](const auto& value, std::uint64_t n) {
     if (test.accepts(value)) total += n;
+    return total < enough;
   };
   for (const auto& range : test.numbers) {
     for_each_count_between(index_, run_, test.field, range.low, range.high, add);
@@ -141,15 +221,6 @@ void RunFilter::add_list(IndexField field, const ValueRange<Value>& range, const
 }
 
 void RunFilter::apply_seqs(PositionSet& set) {
-  if (run_.in_order) {
-    auto position = [&](std::uint64_t seq) {
-      if (seq <= run_.first_seq) return std::uint32_t{0};
-      return static_cast<std::uint32_t>(std::min<std::uint64_t>(seq - run_.first_seq, run_.rows()));
-    };
-    set.keep({position(seqs_.first),
-              seqs_.last >= run_.last_seq ? run_.rows() : position(seqs_.last + 1)});
-    return;
-  }
   index_.seqs(run_, set.span(), [&](std::uint32_t position, std::uint64_t seq) {
     if (seq < seqs_.first || seq > seqs_.last) set.remove(position);
   });

@@ -25,8 +25,11 @@ class RunFilter {
   PositionSpan span() const { return span_; }
   // Every position of the run matches.
   bool is_whole() const { return whole_; }
-  // Some condition has so many values that its lists are read for the whole run at once.
-  bool has_wide_condition() const { return has_wide_; }
+  // Reading the lists of some condition for the whole run would take long.
+  bool is_costly();
+  // All positions that one of the conditions allows, ascending, when some condition allows few; the
+  // others are not looked at, nor are time and seqs.
+  std::optional<std::vector<std::uint32_t>> few_candidates();
 
   PositionSet matches(PositionSpan span);
   // How many of the run's rows match.
@@ -35,10 +38,13 @@ class RunFilter {
  private:
   void add_matches(const Condition& condition, PositionSet& out);
   void add_wide(const FieldTest& test, PositionSet& out);
+  // Adds the positions of a value; false when they are too many to be candidates.
+  template <class Value>
+  bool add_candidates(IndexField field, const Value& value, std::vector<std::uint32_t>& out);
   template <class Value>
   void add_list(IndexField field, const ValueRange<Value>& range, const FieldTest* test,
                 PositionSet& out);
-  std::uint64_t count_values(const FieldTest& test);
+  std::uint64_t count_values(const FieldTest& test, std::uint64_t enough);
   const PositionSet& wide_matches(std::size_t condition);
   void apply_seqs(PositionSet& set);
 
@@ -46,11 +52,11 @@ class RunFilter {
   const Run& run_;
   const IndexFilter& filter_;
   SeqBounds seqs_;
+  bool is_wide(std::size_t condition) const;
   PositionSpan span_;
   bool whole_ = false;
   bool all_seqs_ = false;
-  bool has_wide_ = false;
-  std::vector<bool> wide_;                            // by condition
+  std::vector<std::uint64_t> values_;                 // how many each condition asks for
   std::vector<std::optional<PositionSet>> computed_;  // of wide conditions, of span_
 };
 
@@ -101,7 +107,7 @@ void for_each_count_of(RunIndex& index, const Run& run, IndexField field,
                });
 }
 
-// The same of all rows of the run, for values in [low, high].
+// The same of all rows of the run, for values in [low, high], until visit() returns false.
 template <class Value, class Visit>
 void for_each_count_between(RunIndex& index, const Run& run, IndexField field, const Value& low,
                             const Value& high, const Visit& visit) {
@@ -110,7 +116,7 @@ void for_each_count_between(RunIndex& index, const Run& run, IndexField field, c
     PostingDecoder<Value> groups(block);
     while (groups.next_count()) {
       if (high < groups.value()) return false;
-      if (!(groups.value() < low)) visit(groups.value(), groups.count());
+      if (!(groups.value() < low) && !visit(groups.value(), groups.count())) return false;
     }
     return true;
   });
@@ -129,7 +135,11 @@ void for_each_count(RunIndex& index, const Run& run, IndexField field, const Pos
 }
 
 template <class Visit>
-void for_each_count(RunIndex& index, const Run& run, IndexField field, const Visit& visit) {
+void for_each_count(RunIndex& index, const Run& run, IndexField field, const Visit& visit_all) {
+  auto visit = [&](const auto& value, std::uint64_t n) {
+    visit_all(value, n);
+    return true;
+  };
   if (has_addresses(field)) {
     for_each_count_between(index, run, field, IpAddress{}, highest_value(IpAddress{}), visit);
   } else {

@@ -53,7 +53,6 @@ class PositionSet {
     words_[at >> 6U] &= ~(std::uint64_t{1} << (at & 63U));
   }
   void intersect(const PositionSet& other);  // whose span covers this one
-  void keep(PositionSpan span);              // and remove everything outside of it
   void invert();
   bool empty() const;
   std::uint64_t count() const;

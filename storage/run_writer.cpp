@@ -72,7 +72,35 @@ struct ListPair {
   }
 };
 
-// (value, position) of one field of rows in the order of their positions.
+// (value, position) pairs, given in order of position, sorted by value.
+using NumberPairs = std::vector<std::pair<std::int64_t, std::uint32_t>>;
+using AddressPairs = std::vector<std::pair<IpAddress, std::uint32_t>>;
+
+// Values that lie close together (ports, ids) are counted into place.
+constexpr std::uint64_t kMaxCountedRange = std::uint64_t{1} << 17U;
+constexpr std::size_t kMinCountedPairs = 4096;
+
+void sort_pairs(NumberPairs& pairs) {
+  if (std::is_sorted(pairs.begin(), pairs.end())) return;
+  auto [low, high] = std::minmax_element(pairs.begin(), pairs.end());
+  std::int64_t base = low->first;
+  std::uint64_t range = static_cast<std::uint64_t>(high->first) - static_cast<std::uint64_t>(base);
+  if (pairs.size() < kMinCountedPairs || range > kMaxCountedRange) {
+    std::sort(pairs.begin(), pairs.end());
+    return;
+  }
+  std::vector<std::uint32_t> place(static_cast<std::size_t>(range) + 2);
+  for (const auto& pair : pairs) ++place[static_cast<std::size_t>(pair.first - base) + 1];
+  for (std::size_t i = 1; i < place.size(); ++i) place[i] += place[i - 1];
+  NumberPairs sorted(pairs.size());
+  for (const auto& pair : pairs)
+    sorted[place[static_cast<std::size_t>(pair.first - base)]++] = pair;
+  pairs = std::move(sorted);
+}
+
+void sort_pairs(AddressPairs& pairs) { std::sort(pairs.begin(), pairs.end()); }
+
+// The lists of one field of rows in the order of their positions.
 template <class Value, class ValueOf>
 ListPair<Value> list_of(const std::vector<IndexRow>& rows, IndexField field, ValueOf value_of) {
   std::vector<std::pair<Value, std::uint32_t>> pairs;
@@ -80,7 +108,7 @@ ListPair<Value> list_of(const std::vector<IndexRow>& rows, IndexField field, Val
   for (std::size_t i = 0; i < rows.size(); ++i) {
     if (rows[i].has(field)) pairs.emplace_back(value_of(rows[i]), static_cast<std::uint32_t>(i));
   }
-  if (!std::is_sorted(pairs.begin(), pairs.end())) std::sort(pairs.begin(), pairs.end());
+  sort_pairs(pairs);
   ListPair<Value> lists;
   std::vector<std::uint32_t> positions;
   for (std::size_t from = 0; from < pairs.size();) {
@@ -361,9 +389,12 @@ class RunWriter::Merge {
         Reader<Value> reader(*this, input, field);
         if (!reader.done()) readers.push_back(std::move(reader));
       }
-      // The highest first, so that the heap's top is the lowest value; equal values in any order.
+      // The highest first, so that the heap's top is the lowest value, of the first input that has
+      // it: positions then come in order when the inputs lie apart.
       auto higher = [&](std::size_t x, std::size_t y) {
-        return readers[y].value() < readers[x].value();
+        const Value& a = readers[x].value();
+        const Value& b = readers[y].value();
+        return a == b ? y < x : b < a;
       };
       std::vector<std::size_t> heap;
       for (std::size_t i = 0; i < readers.size(); ++i) heap.push_back(i);

@@ -51,10 +51,18 @@ int open_flags(SqlConnection::Mode mode) {
   return flags;
 }
 
+// SQLite's count of its memory takes a lock with every allocation, and nobody reads it. Only the
+// first call in a process can change that, before any connection.
+const std::string& without_statistics(const std::string& path) {
+  static const int set = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+  static_cast<void>(set);
+  return path;
+}
+
 }  // namespace
 
 SqlConnection::SqlConnection(const std::string& path, Mode mode)
-    : database_(path, open_flags(mode), 5000) {
+    : database_(without_statistics(path), open_flags(mode), 5000) {
   sqlite3_extended_result_codes(database_.getHandle(), 1);
 }
 
@@ -64,7 +72,9 @@ std::int64_t SqlConnection::query_integer(std::string_view sql) {
 }
 
 StatementUse SqlConnection::use(std::string_view sql) {
-  auto& same_text = cache_[std::string(sql)];
+  auto found = cache_.find(sql);
+  if (found == cache_.end()) found = cache_.emplace(sql, Statements()).first;
+  Statements& same_text = found->second;
   for (auto& statement : same_text) {
     if (!statement->busy()) return StatementUse(*statement);
   }

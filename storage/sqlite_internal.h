@@ -104,8 +104,16 @@ class SqlConnection {
   static int on_progress(void* self);
   bool must_end() const;
 
+  struct TextHash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const noexcept {
+      return std::hash<std::string_view>{}(text);
+    }
+  };
+  using Statements = std::vector<std::unique_ptr<SqlStatement>>;
+
   SQLite::Database database_;
-  std::unordered_map<std::string, std::vector<std::unique_ptr<SqlStatement>>> cache_;
+  std::unordered_map<std::string, Statements, TextHash, std::equal_to<>> cache_;
   std::size_t cached_ = 0;
   Limits limits_;
 };

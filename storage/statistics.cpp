@@ -43,11 +43,10 @@ HourSpan hour_span(const Filter& filter) {
 
 bool are_few(std::uint64_t matches, const Run& run) { return matches * kRowsPerRead < run.rows(); }
 
-void StoreReader::Impl::for_each_match(const IndexFilter& filter, std::uint64_t snapshot_seq,
+void StoreReader::Impl::for_each_match(const IndexFilter& filter, SeqBounds seqs,
                                        const std::function<void(const Run&, RunFilter&)>& run_visit,
                                        const std::function<void(const IndexRow&)>& row_visit) {
   if (filter.nothing) return;
-  SeqBounds seqs = seq_bounds(snapshot_seq);
   for (const Run& run : runs_.runs()) {
     if (run.max_time < filter.first_time || run.min_time >= filter.end_time ||
         run.first_seq > seqs.last || run.last_seq < seqs.first) {
@@ -78,7 +77,7 @@ std::uint64_t StoreReader::Impl::count_rows(const Filter& asked, std::uint64_t s
   const IndexFilter& filter = use_filter(asked);
   std::uint64_t total = 0;
   for_each_match(
-      filter, snapshot_seq, [&](const Run&, RunFilter& run) { total += run.count(); },
+      filter, seq_bounds(snapshot_seq), [&](const Run&, RunFilter& run) { total += run.count(); },
       [&](const IndexRow&) { ++total; });
   return total;
 }

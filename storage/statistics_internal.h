@@ -27,4 +27,23 @@ bool are_few(std::uint64_t matches, const Run& run);
 // Ids are 64-bit unsigned, stored as the same bits.
 std::string number_text(std::int64_t stored);
 
+template <class Table, class Count>
+auto StoreReader::Impl::up_to_date(Table& known, const Filter& filter, std::int64_t what,
+                                   const Count& count) {
+  auto before = known.find(filter, what);
+  bool usable = before && before->deleted_through == state_.deleted_through &&
+                before->through <= state_.newest_seq;
+  if (usable && before->through == state_.newest_seq) return before;
+  using Known = std::decay_t<decltype(*before)>;
+  auto counted = std::make_shared<std::remove_const_t<Known>>();
+  if (usable) *counted = *before;
+  SeqBounds seqs = all_seqs();
+  if (usable) seqs.first = before->through + 1;
+  count(seqs, counted->counts);
+  counted->through = state_.newest_seq;
+  counted->deleted_through = state_.deleted_through;
+  known.keep(filter, what, counted);
+  return decltype(before)(counted);
+}
+
 }  // namespace blockwatch

@@ -33,6 +33,8 @@ StoreState read_state(SqlConnection& connection);
 void write_state(SqlConnection& connection, const StoreState& state);
 
 struct HourSpan;
+struct ValueCounts;
+struct BucketCounts;
 
 class Store::Impl {
  public:
@@ -68,7 +70,7 @@ class Store::Impl {
 
 class StoreReader::Impl {
  public:
-  explicit Impl(std::string path);
+  Impl(std::string path, std::shared_ptr<AnswerMemo> memo);
 
   // One question: deadline, one state of the store, exceptions to values.
   template <class Answer>
@@ -118,9 +120,17 @@ class StoreReader::Impl {
   // The rows that no run has, by time.
   void refresh_tail();
   SeqBounds seq_bounds(std::uint64_t snapshot_seq) const;
+  SeqBounds all_seqs() const;
+  // What is known from earlier of a question, and the rows since then counted in.
+  template <class Table, class Count>
+  auto up_to_date(Table& known, const Filter& filter, std::int64_t what, const Count& count);
+  void count_runs(const Filter& asked, SeqBounds seqs, const std::vector<IndexField>& lists,
+                  ValueCounts& counts);
+  void count_buckets(const Filter& asked, SeqBounds seqs, const TimelineQuery& query,
+                     BucketCounts& counts);
   class PageRows;
   // Calls one visitor for every run that may hold matches, the other for each match in no run.
-  void for_each_match(const IndexFilter& filter, std::uint64_t snapshot_seq,
+  void for_each_match(const IndexFilter& filter, SeqBounds seqs,
                       const std::function<void(const Run&, RunFilter&)>& run_visit,
                       const std::function<void(const IndexRow&)>& row_visit);
   void rows_of(const Run& run, const PositionSet& matching,
@@ -137,6 +147,7 @@ class StoreReader::Impl {
   // Of the filter in use, all whole hours of the span.
   void for_each_hour_shape(const HourSpan& span, const HourShapeVisitor& visit);
 
+  std::shared_ptr<AnswerMemo> memo_;
   std::string path_;
   SqlConnection connection_;
   Dictionary dictionary_;

@@ -2,6 +2,7 @@
 #include <array>
 #include <filesystem>
 
+#include "storage/answer_memo_internal.h"
 #include "storage/row_internal.h"
 #include "storage/schema.h"
 #include "storage/store_internal.h"
@@ -18,8 +19,9 @@ constexpr std::uint64_t kTailWindow = 20'000;
 
 }  // namespace
 
-StoreReader::Impl::Impl(std::string path)
-    : path_(std::move(path)),
+StoreReader::Impl::Impl(std::string path, std::shared_ptr<AnswerMemo> memo)
+    : memo_(memo ? std::move(memo) : make_answer_memo()),
+      path_(std::move(path)),
       connection_(path_, SqlConnection::Mode::kReadOnly),
       dictionary_(connection_),
       runs_(connection_) {
@@ -98,6 +100,8 @@ void StoreReader::Impl::refresh_tail() {
 SeqBounds StoreReader::Impl::seq_bounds(std::uint64_t snapshot_seq) const {
   return {state_.deleted_through + 1, snapshot_seq};
 }
+
+SeqBounds StoreReader::Impl::all_seqs() const { return seq_bounds(state_.newest_seq); }
 
 Tail StoreReader::Impl::tail(const TailQuery& query) {
   Tail tail;
@@ -197,9 +201,13 @@ StoreStatus StoreReader::Impl::status() {
 StoreReader::StoreReader(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 StoreReader::~StoreReader() = default;
 
-Result<std::unique_ptr<StoreReader>> StoreReader::open(const std::string& path) {
+std::shared_ptr<AnswerMemo> make_answer_memo() { return std::make_shared<AnswerMemo>(); }
+
+Result<std::unique_ptr<StoreReader>> StoreReader::open(const std::string& path,
+                                                       std::shared_ptr<AnswerMemo> memo) {
   try {
-    return std::unique_ptr<StoreReader>(new StoreReader(std::make_unique<Impl>(path)));
+    return std::unique_ptr<StoreReader>(
+        new StoreReader(std::make_unique<Impl>(path, std::move(memo))));
   } catch (const SQLite::Exception& e) {
     return tl::unexpected<Error>(to_error(e, "open the store " + path + " for reading"));
   }

@@ -2,6 +2,7 @@
 
 #include <map>
 
+#include "storage/answer_memo_internal.h"
 #include "storage/row_internal.h"
 #include "storage/statistics_internal.h"
 #include "storage/words.h"
@@ -12,10 +13,13 @@ namespace {
 constexpr std::int64_t kMinBucket = 60 * Timestamp::kTicksPerSecond;
 constexpr std::int64_t kMaxBucket = 24 * kTicksPerHour;
 
-// By bucket, then by shape (0 when the shape does not matter).
-class Buckets {
+// Adds to the counts, bucket after bucket; more buckets than an answer may have are left out.
+class BucketAdder {
  public:
-  Buckets(std::int64_t ticks, bool by_shape) : ticks_(ticks), by_shape_(by_shape) {}
+  BucketAdder(BucketCounts& counts, const TimelineQuery& query)
+      : buckets_(counts.buckets),
+        ticks_(query.bucket_ticks),
+        by_shape_(query.by != TimelineBy::kNothing) {}
 
   void add(std::int64_t time, std::uint32_t shape, std::uint64_t n) {
     std::int64_t bucket = time / ticks_;
@@ -27,14 +31,12 @@ class Buckets {
   }
   bool fits() const { return buckets_.size() <= kMaxTimelinePoints; }
   bool by_shape() const { return by_shape_; }
-  const auto& all() const { return buckets_; }
 
  private:
-  using Counts = std::map<std::uint32_t, std::uint64_t>;
+  decltype(BucketCounts::buckets)& buckets_;
   std::int64_t ticks_;
   bool by_shape_;
-  std::map<std::int64_t, Counts> buckets_;
-  std::map<std::int64_t, Counts>::value_type* last_ = nullptr;
+  decltype(BucketCounts::buckets)::value_type* last_ = nullptr;
 };
 
 std::optional<std::string> value_of(TimelineBy by, const Event& event) {
@@ -45,30 +47,29 @@ std::optional<std::string> value_of(TimelineBy by, const Event& event) {
 
 }  // namespace
 
-Result<Timeline> StoreReader::Impl::timeline(const TimelineQuery& query) {
-  if (query.bucket_ticks < kMinBucket || query.bucket_ticks > kMaxBucket) {
-    return make_error(ErrorCode::kInvalidArgument, "a bucket must be one minute to one day");
-  }
-  Buckets buckets(query.bucket_ticks, query.by != TimelineBy::kNothing);
+void StoreReader::Impl::count_buckets(const Filter& asked, SeqBounds seqs,
+                                      const TimelineQuery& query, BucketCounts& counts) {
+  BucketAdder buckets(counts, query);
   auto add_row = [&](const IndexRow& row) {
     buckets.add(row.time, static_cast<std::uint32_t>(row.number(IndexField::kShape)), 1);
   };
-  auto count_run = [&](const Run& run, RunFilter& filter, std::int64_t first_time) {
+  const IndexFilter& filter = use_filter(asked);
+  auto count_run = [&](const Run& run, RunFilter& matches) {
     if (!buckets.fits()) return;
-    PositionSet matching = filter.matches(filter.span());
+    PositionSpan span = matches.span();
+    PositionSet matching = matches.matches(span);
     if (are_few(matching.count(), run)) {
       rows_of(run, matching, add_row);
       return;
     }
-    PositionSpan span = filter.span();
     if (!buckets.by_shape()) {
-      runs_.times(run, span, first_time, [&](std::uint32_t position, std::int64_t time) {
+      runs_.times(run, span, filter.first_time, [&](std::uint32_t position, std::int64_t time) {
         if (matching.has(position)) buckets.add(time, 0, 1);
       });
       return;
     }
     std::vector<std::int64_t> times(span.size());
-    runs_.times(run, span, first_time, [&](std::uint32_t position, std::int64_t time) {
+    runs_.times(run, span, filter.first_time, [&](std::uint32_t position, std::int64_t time) {
       times[position - span.first] = time;
     });
     for_each_position(
@@ -76,15 +77,19 @@ Result<Timeline> StoreReader::Impl::timeline(const TimelineQuery& query) {
           buckets.add(times[position - span.first], static_cast<std::uint32_t>(shape), 1);
         });
   };
-  auto count_runs = [&](const Filter& asked) {
-    const IndexFilter& filter = use_filter(asked);
-    for_each_match(
-        filter, state_.newest_seq,
-        [&](const Run& run, RunFilter& matches) { count_run(run, matches, filter.first_time); },
-        add_row);
-  };
+  for_each_match(filter, seqs, count_run, add_row);
+}
+
+Result<Timeline> StoreReader::Impl::timeline(const TimelineQuery& query) {
+  if (query.bucket_ticks < kMinBucket || query.bucket_ticks > kMaxBucket) {
+    return make_error(ErrorCode::kInvalidArgument, "a bucket must be one minute to one day");
+  }
+  bool by_shape = query.by != TimelineBy::kNothing;
+  std::shared_ptr<const Counted<BucketCounts>> counted;
   if (use_filter(query.filter).by_shape_only && query.bucket_ticks % kTicksPerHour == 0 &&
       !filter_.nothing) {
+    auto by_hour = std::make_shared<Counted<BucketCounts>>();
+    BucketAdder buckets(by_hour->counts, query);
     HourSpan span = hour_span(query.filter);
     for_each_hour_shape(span, [&](std::int64_t hour, std::uint32_t shape, std::uint64_t n) {
       buckets.add(hour * kTicksPerHour, shape, n);
@@ -93,23 +98,27 @@ Result<Timeline> StoreReader::Impl::timeline(const TimelineQuery& query) {
       Filter edge = query.filter;
       edge.since = since;
       edge.until = until;
-      count_runs(edge);
+      count_buckets(edge, all_seqs(), query, by_hour->counts);
     }
+    counted = std::move(by_hour);
   } else {
-    count_runs(query.filter);
+    counted = up_to_date(memo_->buckets, query.filter, query.bucket_ticks * 2 + (by_shape ? 1 : 0),
+                         [&](SeqBounds seqs, BucketCounts& counts) {
+                           count_buckets(query.filter, seqs, query, counts);
+                         });
   }
-  if (!buckets.fits()) {
+  if (counted->counts.buckets.size() > kMaxTimelinePoints) {
     return make_error(ErrorCode::kInvalidArgument,
                       "the timeline would have more than " + std::to_string(kMaxTimelinePoints) +
                           " points; ask for larger buckets or a shorter time");
   }
 
   Timeline timeline;
-  for (const auto& [bucket, shapes] : buckets.all()) {
+  for (const auto& [bucket, shapes] : counted->counts.buckets) {
     std::map<std::optional<std::string>, std::uint64_t> values;
     for (const auto& [shape, n] : shapes) {
-      auto value = buckets.by_shape() ? value_of(query.by, dictionary_.shape(shape).event)
-                                      : std::optional<std::string>();
+      auto value = by_shape ? value_of(query.by, dictionary_.shape(shape).event)
+                            : std::optional<std::string>();
       values[value] += n;
     }
     TimelinePoint point{Timestamp{bucket * query.bucket_ticks}, {}};

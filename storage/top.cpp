@@ -6,6 +6,7 @@
 #include <set>
 #include <unordered_map>
 
+#include "storage/answer_memo_internal.h"
 #include "storage/row_internal.h"
 #include "storage/statistics_internal.h"
 #include "storage/words.h"
@@ -53,33 +54,17 @@ std::vector<IndexField> lists_of(TopField field) {
   }
 }
 
-// Counts by the number a list holds, before they get their text.
-struct NumberCounts {
-  std::unordered_map<std::int64_t, std::uint64_t> numbers;
-  std::map<IpAddress, std::uint64_t> addresses;
-  std::uint64_t present = 0;  // their sum
-  std::uint64_t total = 0;    // with the rows that have no value
-
-  void add(std::int64_t value, std::uint64_t n) {
-    numbers[value] += n;
-    present += n;
-  }
-  void add(const IpAddress& value, std::uint64_t n) {
-    addresses[value] += n;
-    present += n;
-  }
-  void add_row(const IndexRow& row, const std::vector<IndexField>& lists) {
-    ++total;
-    for (IndexField list : lists) {
-      if (!row.has(list)) continue;
-      if (list >= IndexField::kLocalAddress6) {
-        add(row.address(list), 1);
-      } else {
-        add(row.number(list), 1);
-      }
+void add_row(ValueCounts& counts, const IndexRow& row, const std::vector<IndexField>& lists) {
+  ++counts.total;
+  for (IndexField list : lists) {
+    if (!row.has(list)) continue;
+    if (has_addresses(list)) {
+      counts.add(row.address(list), 1);
+    } else {
+      counts.add(row.number(list), 1);
     }
   }
-};
+}
 
 // The `limit` most frequent of any number of values, ties by value.
 class MostFrequent {
@@ -129,46 +114,54 @@ std::optional<std::string> shape_value(TopField field, const Event& event) {
   }
 }
 
+void StoreReader::Impl::count_runs(const Filter& asked, SeqBounds seqs,
+                                   const std::vector<IndexField>& lists, ValueCounts& counts) {
+  for_each_match(
+      use_filter(asked), seqs,
+      [&](const Run& run, RunFilter& filter) {
+        auto add = [&](const auto& value, std::uint64_t n) { counts.add(value, n); };
+        if (filter.is_whole()) {
+          counts.total += run.rows();
+          for (IndexField list : lists) for_each_count(runs_, run, list, add);
+          return;
+        }
+        PositionSet matching = filter.matches(filter.span());
+        std::uint64_t matches = matching.count();
+        if (are_few(matches, run)) {
+          rows_of(run, matching, [&](const IndexRow& row) { add_row(counts, row, lists); });
+          return;
+        }
+        counts.total += matches;
+        for (IndexField list : lists) for_each_count(runs_, run, list, matching, add);
+      },
+      [&](const IndexRow& row) { add_row(counts, row, lists); });
+}
+
 Top StoreReader::Impl::top(const TopQuery& query) {
   bool of_shape = is_of_shape(query.by);
-  NumberCounts counts;
   std::vector<IndexField> lists = lists_of(query.by);
-  auto count_runs = [&](const Filter& asked) {
-    for_each_match(
-        use_filter(asked), state_.newest_seq,
-        [&](const Run& run, RunFilter& filter) {
-          auto add = [&](const auto& value, std::uint64_t n) { counts.add(value, n); };
-          if (filter.is_whole()) {
-            counts.total += run.rows();
-            for (IndexField list : lists) for_each_count(runs_, run, list, add);
-            return;
-          }
-          PositionSet matching = filter.matches(filter.span());
-          std::uint64_t matches = matching.count();
-          if (are_few(matches, run)) {
-            rows_of(run, matching, [&](const IndexRow& row) { counts.add_row(row, lists); });
-            return;
-          }
-          counts.total += matches;
-          for (IndexField list : lists) for_each_count(runs_, run, list, matching, add);
-        },
-        [&](const IndexRow& row) { counts.add_row(row, lists); });
-  };
+  std::shared_ptr<const Counted<ValueCounts>> counted;
   if (of_shape && use_filter(query.filter).by_shape_only && !filter_.nothing) {
+    auto by_hour = std::make_shared<Counted<ValueCounts>>();
     HourSpan span = hour_span(query.filter);
     for_each_hour_shape(span, [&](std::int64_t, std::uint32_t shape, std::uint64_t n) {
-      counts.add(std::int64_t{shape}, n);
-      counts.total += n;
+      by_hour->counts.add(std::int64_t{shape}, n);
+      by_hour->counts.total += n;
     });
     for (const auto& [since, until] : span.edges) {
       Filter edge = query.filter;
       edge.since = since;
       edge.until = until;
-      count_runs(edge);
+      count_runs(edge, all_seqs(), lists, by_hour->counts);
     }
+    counted = std::move(by_hour);
   } else {
-    count_runs(query.filter);
+    counted = up_to_date(memo_->values, query.filter, static_cast<std::int64_t>(lists.front()),
+                         [&](SeqBounds seqs, ValueCounts& counts) {
+                           count_runs(query.filter, seqs, lists, counts);
+                         });
   }
+  const ValueCounts& counts = counted->counts;
 
   Top top;
   top.total = counts.total;
@@ -181,7 +174,7 @@ Top StoreReader::Impl::top(const TopQuery& query) {
   if (of_shape || lists.front() == IndexField::kApplication) {
     // Several numbers may stand for one value.
     std::map<std::optional<std::string>, std::uint64_t> values;
-    for (const auto& [number, n] : counts.numbers) {
+    counts.numbers.for_each([&](std::int64_t number, std::uint64_t n) {
       in_time();
       if (of_shape) {
         values[shape_value(query.by, dictionary_.shape(number).event)] += n;
@@ -190,7 +183,7 @@ Top StoreReader::Impl::top(const TopQuery& query) {
         bool name = query.by == TopField::kApplicationName && !path.empty();
         values[name ? application_name(path) : text_or_none(path)] += n;
       }
-    }
+    });
     for (const auto& entry : values) {
       best.offer(entry.second, [&] { return entry.first; });
     }
@@ -201,13 +194,13 @@ Top StoreReader::Impl::top(const TopQuery& query) {
       best.offer(entry.second, [&] { return format_ip_address(entry.first); });
     }
     bool v4 = query.by == TopField::kRemoteAddress;
-    for (const auto& entry : counts.numbers) {
+    counts.numbers.for_each([&](std::int64_t number, std::uint64_t n) {
       in_time();
-      best.offer(entry.second, [&] {
-        return v4 ? format_ip_address(IpAddress::v4(static_cast<std::uint32_t>(entry.first)))
-                  : number_text(entry.first);
+      best.offer(n, [&] {
+        return v4 ? format_ip_address(IpAddress::v4(static_cast<std::uint32_t>(number)))
+                  : number_text(number);
       });
-    }
+    });
   }
   top.values = best.values();
   return top;

@@ -227,6 +227,39 @@ TEST_P(StoreModel, TopCountsEveryField) {
   }
 }
 
+TEST_P(StoreModel, QuestionsAskedAgainCountWhatIsNewAndForgetWhatIsGone) {
+  auto memo = make_answer_memo();
+  auto first = value_of(StoreReader::open(folder_.path("events.db"), memo));
+  auto second = value_of(StoreReader::open(folder_.path("events.db"), memo));
+  constexpr std::int64_t kMinute = 60 * Timestamp::kTicksPerSecond;
+  std::vector<Filter> filters(1);
+  for (int i = 0; i < 12; ++i) filters.push_back(random_.filter());
+  for (int round = 0; round < 30; ++round) {
+    SCOPED_TRACE("seed " + std::to_string(kSeed) + " round " + std::to_string(round));
+    if (random_.one_in(2)) append();
+    if (random_.one_in(8)) {
+      deleted_ += value_of(store_->delete_oldest(random_.below(160), kMaxTimestamp));
+    }
+    StoreReader& reader = random_.one_in(2) ? *first : *second;
+    for (const Filter& filter : filters) {
+      std::map<std::optional<std::string>, std::uint64_t> ports;
+      std::map<std::int64_t, std::uint64_t> minutes;
+      for (const Event* e : expected(filter, Order::kOldestFirst, model_.events.size())) {
+        ++ports[value_of(TopField::kRemotePort, *e)];
+        ++minutes[e->time.ticks / kMinute];
+      }
+      Top top = value_of(reader.top({filter, TopField::kRemotePort, 1000}));
+      ASSERT_EQ(top.values.size(), std::min<std::size_t>(ports.size(), 1000));
+      for (const auto& value : top.values) ASSERT_EQ(value.count, ports[value.value]);
+      std::map<std::int64_t, std::uint64_t> got;
+      for (const auto& p : value_of(reader.timeline({filter, kMinute, TimelineBy::kNothing}))) {
+        got[p.start.ticks / kMinute] = p.counts.at(0).count;
+      }
+      ASSERT_EQ(got, minutes);
+    }
+  }
+}
+
 TEST_P(StoreModel, TimelineCountsEveryBucket) {
   constexpr std::int64_t kMinute = 60 * Timestamp::kTicksPerSecond;
   for (int round = 0; round < 200; ++round) {

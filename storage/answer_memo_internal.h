@@ -1,0 +1,114 @@
+#pragma once
+// What the questions that count have found out, for when they are asked again: rows never change
+// and seqs only rise, so the same question needs to look at the rows since then only. Shared by the
+// readers of one store; any thread.
+
+#include <cstddef>
+#include <cstdint>
+#include <list>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+
+#include "storage/count_map.h"
+#include "storage/event_store.h"
+#include "storage/index_row_internal.h"
+
+namespace blockwatch {
+
+struct AddressHash {
+  std::size_t operator()(const IpAddress& address) const noexcept {
+    std::string_view bytes(reinterpret_cast<const char*>(address.bytes.data()), 16);
+    return std::hash<std::string_view>{}(bytes);
+  }
+};
+
+// Counts by the value a list holds.
+struct ValueCounts {
+  CountMap numbers;
+  std::unordered_map<IpAddress, std::uint64_t, AddressHash> addresses;
+  std::uint64_t present = 0;  // their sum
+  std::uint64_t total = 0;    // with the rows that have no value
+
+  void add(std::int64_t value, std::uint64_t n) {
+    numbers.add(value, n);
+    present += n;
+  }
+  void add(const IpAddress& value, std::uint64_t n) {
+    addresses[value] += n;
+    present += n;
+  }
+  std::size_t size() const { return numbers.size() + addresses.size(); }
+};
+
+// Counts by bucket of time, then by shape (0 when the shape does not matter).
+struct BucketCounts {
+  std::map<std::int64_t, std::map<std::uint32_t, std::uint64_t>> buckets;
+  std::size_t size() const { return buckets.size() * 4; }
+};
+
+template <class Counts>
+struct Counted {
+  Counts counts;                      // of the rows with seq in (deleted_through, through]
+  std::uint64_t through = 0;          // seq
+  std::uint64_t deleted_through = 0;  // seq
+};
+
+template <class Counts>
+class MemoTable {
+ public:
+  // `what` tells questions with the same filter apart. Null: not known.
+  std::shared_ptr<const Counted<Counts>> find(const Filter& filter, std::int64_t what) {
+    std::lock_guard lock(mutex_);
+    auto item = place(filter, what);
+    if (item == items_.end()) return nullptr;
+    items_.splice(items_.begin(), items_, item);
+    return items_.front().counted;
+  }
+
+  void keep(const Filter& filter, std::int64_t what,
+            std::shared_ptr<const Counted<Counts>> counted) {
+    if (counted->counts.size() > kMaxSize / 4) return;
+    std::lock_guard lock(mutex_);
+    auto item = place(filter, what);
+    if (item != items_.end()) remove(item);
+    size_ += counted->counts.size();
+    items_.push_front({filter, what, std::move(counted)});
+    while (size_ > kMaxSize || items_.size() > kMaxItems) remove(std::prev(items_.end()));
+  }
+
+ private:
+  static constexpr std::size_t kMaxItems = 128;
+  static constexpr std::size_t kMaxSize = 400'000;  // counts, about 15 MB
+  struct Item {
+    Filter filter;
+    std::int64_t what;
+    std::shared_ptr<const Counted<Counts>> counted;
+  };
+  using Place = typename std::list<Item>::iterator;
+
+  Place place(const Filter& filter, std::int64_t what) {
+    auto item = items_.begin();
+    while (item != items_.end() && (item->what != what || item->filter != filter)) ++item;
+    return item;
+  }
+  void remove(Place item) {
+    size_ -= item->counted->counts.size();
+    items_.erase(item);
+  }
+
+  std::mutex mutex_;
+  std::list<Item> items_;  // guarded by mutex_; the last used first
+  std::size_t size_ = 0;   // guarded by mutex_
+};
+
+class AnswerMemo {
+ public:
+  MemoTable<ValueCounts> values;
+  MemoTable<BucketCounts> buckets;
+};
+
+}  // namespace blockwatch
