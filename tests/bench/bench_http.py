@@ -23,15 +23,6 @@ HARD = ("/api/v1/events?q=no-such-text&count=exact", "/api/v1/stats/top?by=remot
         "/api/v1/stats/top?by=local_port&port__not=1")
 
 
-def store_server(context, db, name, *options):
-    """A server on the database, or on a new one of that name."""
-    folder = context.path(name)
-    os.makedirs(folder, exist_ok=True)
-    if db:
-        return Server(context.server, folder, "--db", db, "--source", "none", *options)
-    return Server(context.server, folder, *options)
-
-
 def wrk(url, connections, seconds, script=None):
     """(requests a second, median latency in ms) of one run."""
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency"]
@@ -78,7 +69,7 @@ def pages(context):
     results = context.results
     targets = [(c, f"page of 100 over loopback, {c} connection{'s' if c > 1 else ''}: our time over nginx's")
                for c in (1, 16)]
-    if not context.big_db:
+    if not context.big_folder:
         raise Failed("the import part makes the database that is asked here")
     tools = [context.peer(name, "HTTP beside nginx") for name in ("nginx", "wrk")]
     if not all(tools):
@@ -88,7 +79,7 @@ def pages(context):
     folder = context.path("nginx")
     os.makedirs(os.path.join(folder, "root"), exist_ok=True)
     os.chmod(context.folder, 0o755)  # nginx's worker has a user of its own
-    with store_server(context, context.big_db, "http") as server:
+    with Server(context.server, context.big_folder, "--source", "none") as server:
         status, _, body = server.request(PAGE)
         if status != 200:
             raise Failed(f"{PAGE}: {status}")

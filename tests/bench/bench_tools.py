@@ -26,7 +26,8 @@ class Context:
     def __init__(self, build, folder, short, rows, results):
         self.build, self.folder, self.short, self.rows, self.results = build, folder, short, rows, results
         self.server = os.path.join(build, "blockwatchd")
-        self.big_db = None  # made by the import part, asked by the HTTP part
+        self.big_folder = None  # of the database that the import part makes and the HTTP part asks
+        self.growth = {}  # rows -> lines of bench_store
 
     def program(self, name):
         """A benchmark program; None when it was not built."""
