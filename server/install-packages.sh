@@ -1,11 +1,12 @@
-# Sourced by server/run and tests/run: install_packages GROUP... installs what is missing of Debian's
+# Sourced by server/run, tests/run and tests/bench/run: install_packages GROUP... installs what is missing of Debian's
 # packages, without questions, and says what it installs.
 
 packages_build="g++ cmake ninja-build pkg-config libcpp-httplib-dev libsqlitecpp-dev libsqlite3-dev
   nlohmann-json3-dev libpugixml-dev libdeflate-dev zlib1g-dev libcli11-dev libspdlog-dev libexpected-dev
   libssl-dev libbrotli-dev libgtest-dev libgmock-dev"
 packages_test="ccache clang-14 clang-tidy-14 clang-format-14 libclang-rt-14-dev curl jq sqlite3 libevtx-utils
-  python3 python3-evtx python3-yaml python3-jsonschema default-jre-headless"
+  python3 python3-evtx python3-yaml python3-jsonschema default-jre-headless valgrind"
+packages_bench="python3 libevtx-utils python3-evtx sqlite3 jq nginx-light wrk valgrind"
 
 install_packages() {
   local wanted="" missing="" name group

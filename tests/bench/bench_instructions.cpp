@@ -34,7 +34,8 @@ constexpr int kPages = 200;
 void scan(const std::string& folder, unsigned wanted_per_mille, std::uint64_t bytes,
           unsigned times) {
   const std::string path = folder + "/log.evtx";
-  const LogMade made = write_security_log(path, {bytes, 0, wanted_per_mille, 0});
+  const LogMade made =
+      write_security_log(path, {.bytes = bytes, .wanted_per_mille = wanted_per_mille});
   const auto file = evtx::open_file(path);
   if (!file) fail(file.error().message);
   for (unsigned i = 0; i < times; ++i) {

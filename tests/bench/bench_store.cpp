@@ -1,5 +1,5 @@
 // The store at a size: rows a second into it, bytes a row, memory, and the time of every kind of
-// question - beside a bare SQLite program that puts the same rows into the same tables.
+// question - beside bare SQLite programs that put the same rows into the same tables, and into one.
 //
 //   bench_store [--short] [--json] [--no-bare] [--no-queries] [ROWS]
 
@@ -10,6 +10,7 @@
 #include "storage/event_store.h"
 #include "tests/bench/bare_sqlite.h"
 #include "tests/bench/measure.h"
+#include "tests/bench/plain_sqlite.h"
 #include "tests/bench/store_queries.h"
 #include "tests/bench/traffic.h"
 #include "tests/support/temp_dir.h"
@@ -110,6 +111,10 @@ void run(const Options& options) {
                {"rows_of_all_tables", static_cast<double>(bare.rows)},
                {"tables", static_cast<double>(bare.tables)},
                {"bytes_per_row", file_bytes(folder.path("bare.db")) / n}});
+    const double plain = plain_insert(folder.path("plain.db"), rows, kBatchEvents);
+    lines.add(
+        "bare SQLite, one plain table",
+        {{"rows_per_s", n / plain}, {"bytes_per_row", file_bytes(folder.path("plain.db")) / n}});
   }
 }
 

@@ -15,8 +15,10 @@ using testing::ByteVector;
 using testing::EvtxBuilder;
 
 constexpr std::uint64_t kPartRecords = std::uint64_t{1} << 32;  // record ids of a part
-constexpr std::int64_t kPartTicks = std::int64_t{30} * 24 * 3600 * Timestamp::kTicksPerSecond;
-constexpr std::size_t kChunksAtOnce = 256;  // in memory
+constexpr std::uint64_t kDayTicks =
+    std::uint64_t{24} * 3600 * static_cast<std::uint64_t>(Timestamp::kTicksPerSecond);
+constexpr std::uint64_t kRecordBytes = 650;  // about
+constexpr std::size_t kChunksAtOnce = 256;   // in memory
 
 testing::RecordSpec wanted_record(const Event& e, bool windows11) {
   testing::Flow flow;
@@ -63,9 +65,12 @@ LogMade write_security_log(const std::string& path, const LogSpec& spec) {
   };
   write(ByteVector(testing::kFileHeaderBytes));  // its place, until all is known
   std::mt19937 random(20260101 + static_cast<unsigned>(spec.part));
-  Traffic traffic(
-      Timestamp{17'000'000'000'000'000 + static_cast<std::int64_t>(spec.part) * kPartTicks},
-      20'000);
+  const std::uint64_t ticks = spec.days * kDayTicks;
+  const std::uint64_t expected = spec.wanted > 0
+                                     ? spec.wanted * 1000 / std::max(spec.wanted_per_mille, 1U)
+                                     : spec.bytes / kRecordBytes;
+  Traffic traffic(Timestamp{17'000'000'000'000'000 + static_cast<std::int64_t>(spec.part * ticks)},
+                  ticks / std::max<std::uint64_t>(expected, 1));
   const std::uint64_t first = spec.part * kPartRecords + 1;
   std::uint64_t id = first;
   LogMade made;

@@ -12,6 +12,7 @@ struct LogSpec {
   std::uint64_t wanted = 0;       // as many blocks and drops
   unsigned wanted_per_mille = 3;  // of all records
   std::uint64_t part = 0;         // another part of the same log: other records, later times
+  std::uint64_t days = 30;        // that the part covers
 };
 
 struct LogMade {
