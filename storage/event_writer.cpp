@@ -21,6 +21,10 @@ using std::chrono::milliseconds;
 // Batches that wait are committed together up to this many events: the cost of a commit is then
 // shared, and a slow consumer still sees its first events soon.
 constexpr std::uint64_t kMaxTransactionEvents = 16'384;
+// Commits follow each other no faster than this while few events wait: each writes the same few pages
+// again, and what the log holds must be moved into the file, which waits for the disk.
+constexpr auto kCommitPause = milliseconds(10);
+constexpr std::uint64_t kEnoughEvents = 1024;
 constexpr std::uint64_t kRetentionSlice = 2'000;
 constexpr auto kRetentionEvery = std::chrono::minutes(1);
 constexpr auto kFirstRetry = milliseconds(50);
@@ -100,6 +104,10 @@ class EventWriter::Impl {
       {
         std::unique_lock lock(mutex_);
         work_.wait_until(lock, next_retention_, [&] { return stopping_ || !queue_.empty(); });
+        if (!queue_.empty()) {
+          work_.wait_until(lock, last_commit_ + kCommitPause,
+                           [&] { return stopping_ || queued_events_ >= kEnoughEvents; });
+        }
         stopping = stopping_;
         if (queue_.empty()) {
           if (stopping) return;
@@ -116,6 +124,7 @@ class EventWriter::Impl {
       }
       if (taken == 0) continue;
       if (commit(taken)) {
+        last_commit_ = Clock::now();
         retry = kFirstRetry;
         committed_last = true;
         continue;
@@ -251,6 +260,7 @@ class EventWriter::Impl {
   CommitSignal& signal_;
   const RetentionOptions retention_;
   Clock::time_point next_retention_ = Clock::now();  // the writer's thread only
+  Clock::time_point last_commit_;                    // the writer's thread only
 
   std::mutex stop_mutex_;  // one stop() at a time
   mutable std::mutex mutex_;
