@@ -47,7 +47,11 @@ struct ValueCounts {
 // Counts by bucket of time, then by shape (0 when the shape does not matter).
 struct BucketCounts {
   std::map<std::int64_t, std::map<std::uint32_t, std::uint64_t>> buckets;
-  std::size_t size() const { return buckets.size() * 4; }
+  std::size_t size() const {
+    std::size_t n = 0;
+    for (const auto& [bucket, shapes] : buckets) n += 3 + shapes.size();
+    return n;
+  }
 };
 
 template <class Counts>
@@ -71,12 +75,13 @@ class MemoTable {
 
   void keep(const Filter& filter, std::int64_t what,
             std::shared_ptr<const Counted<Counts>> counted) {
-    if (counted->counts.size() > kMaxSize / 4) return;
+    std::size_t size = counted->counts.size();
+    if (size > kMaxSize / 4) return;
     std::lock_guard lock(mutex_);
     auto item = place(filter, what);
     if (item != items_.end()) remove(item);
-    size_ += counted->counts.size();
-    items_.push_front({filter, what, std::move(counted)});
+    size_ += size;
+    items_.push_front({filter, what, size, std::move(counted)});
     while (size_ > kMaxSize || items_.size() > kMaxItems) remove(std::prev(items_.end()));
   }
 
@@ -86,6 +91,7 @@ class MemoTable {
   struct Item {
     Filter filter;
     std::int64_t what;
+    std::size_t size;
     std::shared_ptr<const Counted<Counts>> counted;
   };
   using Place = typename std::list<Item>::iterator;
@@ -96,7 +102,7 @@ class MemoTable {
     return item;
   }
   void remove(Place item) {
-    size_ -= item->counted->counts.size();
+    size_ -= item->size;
     items_.erase(item);
   }
 

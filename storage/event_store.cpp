@@ -62,7 +62,7 @@ void Store::Impl::forget() {
 }
 
 void Store::Impl::learn(const StoreState& state) {
-  runs_.refresh(state.run_change);
+  runs_.refresh(state.run_change, state.newest_seq);
   if (!interner_) interner_ = std::make_unique<Interner>(connection_);
   if (ticks_) return;
   pending_.clear();
@@ -161,8 +161,8 @@ void Store::Impl::index_pending(StoreState& state) {
   if (pending_.size() < run_rows_) return;
   run_writer_.add(std::move(pending_));
   pending_.clear();
-  runs_.refresh(++state.run_change);
-  if (run_writer_.merge(runs_.runs())) runs_.refresh(++state.run_change);
+  runs_.refresh(++state.run_change, state.newest_seq);
+  if (run_writer_.merge(runs_.runs())) runs_.refresh(++state.run_change, state.newest_seq);
   ticks_->indexed();
 }
 
@@ -247,7 +247,11 @@ Result<std::uint64_t> Store::delete_oldest(std::uint64_t max_rows, Timestamp hor
   try {
     return impl_->delete_oldest(max_rows, horizon);
   } catch (const SQLite::Exception& e) {
+    impl_->forget();
     return tl::unexpected<Error>(to_error(e, "delete old events"));
+  } catch (...) {
+    impl_->forget();
+    throw;
   }
 }
 

@@ -104,6 +104,13 @@ Interner::Numbers Interner::numbers_of(const Event& event, std::string& raw_row)
   return numbers;
 }
 
+std::uint32_t Interner::identity_class_of(std::int64_t shape) const {
+  if (shape < 1 || shape >= static_cast<std::int64_t>(classes_.size())) {
+    throw SQLite::Exception("an event has a shape that does not exist", SQLITE_CORRUPT);
+  }
+  return classes_[static_cast<std::size_t>(shape)];
+}
+
 std::uint32_t Interner::text(std::string_view value) {
   if (value.empty()) return 0;
   auto known = texts_.find(value);

@@ -36,7 +36,8 @@ class Interner {
   // `raw_row` is replaced by the row's part of the raw values.
   Numbers numbers_of(const Event& event, std::string& raw_row);
 
-  std::uint32_t identity_class_of(std::uint32_t shape) const { return classes_.at(shape); }
+  // Of a stored row. Throws SQLite::Exception when there is no such shape.
+  std::uint32_t identity_class_of(std::int64_t shape) const;
 
  private:
   struct ShapeNumbers {

@@ -54,6 +54,7 @@ class StoreReader::Impl::PageRows {
           page_.next = PageCursor{last.time, last.seq, snapshot_};
           return;
         }
+        if (!goes_on(*source.event)) throw_damaged_index();
         page_.list.events.push_back(*source.event);
       }
       if (auto head = next(source)) {
@@ -72,6 +73,7 @@ class StoreReader::Impl::PageRows {
     PositionSpan left;  // positions (the tail: places) not looked at yet
     std::optional<std::vector<std::uint32_t>> candidates;  // when few rows can match at all
     std::optional<PositionSet> window;
+    std::uint32_t place = 0;  // in the window; what lies before it was given
     std::uint32_t window_size = kFirstWindow;
     std::uint64_t probed = 0;
     std::uint64_t probed_matches = 0;
@@ -88,6 +90,16 @@ class StoreReader::Impl::PageRows {
   bool comes_first(const Head& x, const Head& y) const {
     if (x.time != y.time) return descending_ ? x.time > y.time : x.time < y.time;
     return descending_ ? x.seq > y.seq : x.seq < y.seq;
+  }
+
+  // Comes after the event given last: a damaged order must not lead a client round in circles.
+  bool goes_on(const Event& event) const {
+    Head next{event.time.ticks, event.seq, 0};
+    if (!page_.list.events.empty()) {
+      const Event& last = page_.list.events.back();
+      return comes_first({last.time.ticks, last.seq, 0}, next);
+    }
+    return !query_.cursor || comes_first({cursor_time(), query_.cursor->last_seq, 0}, next);
   }
 
   // The cursor's place lies between the last page and this one.
@@ -172,11 +184,11 @@ class StoreReader::Impl::PageRows {
     if (source.candidates) return next_candidate(source);
     while (true) {
       if (source.window) {
-        PositionSpan span = source.window->span();
-        auto at = descending_ ? source.window->at_or_below(span.end - 1)
-                              : source.window->at_or_above(span.first);
+        auto at = descending_ ? source.window->at_or_below(source.place)
+                              : source.window->at_or_above(source.place);
         if (at) {
           source.window->remove(*at);
+          source.place = *at;
           return impl_.runs_.seq_at(*source.run, *at);
         }
       }
@@ -203,6 +215,7 @@ class StoreReader::Impl::PageRows {
     PositionSpan span = descending_ ? PositionSpan{source.left.end - size, source.left.end}
                                     : PositionSpan{source.left.first, source.left.first + size};
     (descending_ ? source.left.end : source.left.first) = descending_ ? span.first : span.end;
+    source.place = descending_ ? span.end - 1 : span.first;
     if (source.probing) {
       probe(source, span);
       return;

@@ -85,16 +85,17 @@ class PostingDecoder {
 
   // False at the end. The group before must have been read.
   bool next() {
-    if (next_ == end_) return false;
-    take_value();
-    count_ = number();
-    position_ = static_cast<std::uint32_t>(position_ + unzigzag(number()));
+    if (!next_count()) return false;
+    std::uint64_t first = position_ + static_cast<std::uint64_t>(unzigzag(number()));
+    if (first > UINT32_MAX) throw_damaged_index();
+    position_ = static_cast<std::uint32_t>(first);
     return true;
   }
   bool next_count() {
     if (next_ == end_) return false;
     take_value();
     count_ = number();
+    if (count_ == 0) throw_damaged_index();
     return true;
   }
   const Value& value() const { return value_; }

@@ -57,7 +57,7 @@ std::uint64_t Store::Impl::delete_oldest(std::uint64_t max_rows, Timestamp horiz
   state.rows -= deleted;
   write_state(connection_, state);
   transaction.commit();
-  runs_.refresh(state.run_change);
+  runs_.refresh(state.run_change, state.newest_seq);
   if (last > indexed) {
     ticks_.reset();  // pending rows are gone
   } else {

@@ -36,8 +36,8 @@ class RunFilter {
   std::uint64_t count();
 
  private:
+  bool is_wide(std::size_t condition) const;
   void add_matches(const Condition& condition, PositionSet& out);
-  void add_wide(const FieldTest& test, PositionSet& out);
   // Adds the positions of a value; false when they are too many to be candidates.
   template <class Value>
   bool add_candidates(IndexField field, const Value& value, std::vector<std::uint32_t>& out);
@@ -52,7 +52,6 @@ class RunFilter {
   const Run& run_;
   const IndexFilter& filter_;
   SeqBounds seqs_;
-  bool is_wide(std::size_t condition) const;
   PositionSpan span_;
   bool whole_ = false;
   bool all_seqs_ = false;

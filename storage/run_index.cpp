@@ -4,6 +4,14 @@
 #include "storage/run_index_internal.h"
 
 namespace blockwatch {
+namespace {
+
+std::uint64_t seq_of(const Run& run, std::int64_t offset) {
+  if (offset < 0 || offset >= run.rows()) throw_damaged_index();
+  return run.first_seq + static_cast<std::uint64_t>(offset);
+}
+
+}  // namespace
 
 void bind_value(SqlStatement& statement, int index, std::int64_t value) {
   statement.bind(index, value);
@@ -24,7 +32,7 @@ void value_at(const SqlStatement& row, int column, IpAddress& value) {
   std::copy(bytes.begin(), bytes.end(), value.bytes.begin());
 }
 
-void RunIndex::refresh(std::int64_t change) {
+void RunIndex::refresh(std::int64_t change, std::uint64_t newest_seq) {
   if (change == change_) return;
   change_ = -1;
   runs_.clear();
@@ -40,8 +48,11 @@ void RunIndex::refresh(std::int64_t change) {
             rows->integer(3),
             rows->integer(4),
             rows->integer(5) != 0};
-    if (run.first_seq <= after || run.last_seq < run.first_seq ||
-        run.last_seq - run.first_seq > UINT32_MAX / 2) {
+    // Each begins where the one before ends: rows between two would never be found.
+    bool follows = runs_.empty() ? run.first_seq != 0 : run.first_seq == after + 1;
+    if (!follows || run.last_seq < run.first_seq || run.last_seq > newest_seq ||
+        run.last_seq - run.first_seq >= kMaxRunRows || run.min_time > run.max_time ||
+        !is_plausible(Timestamp{run.min_time}) || !is_plausible(Timestamp{run.max_time})) {
       throw_damaged_index();
     }
     after = run.last_seq;
@@ -132,7 +143,7 @@ std::uint64_t RunIndex::seq_at(const Run& run, std::uint32_t position) {
            [&](const auto& block) {
              decoded.first = block.position;
              values_of(block, run, false, [&](std::uint32_t, std::int64_t offset) {
-               decoded.values.push_back(run.first_seq + static_cast<std::uint64_t>(offset));
+               decoded.values.push_back(seq_of(run, offset));
                return true;
              });
              return false;
@@ -172,7 +183,7 @@ void RunIndex::seqs(const Run& run, PositionSpan span,
            return values_of(block, run, false, [&](std::uint32_t position, std::int64_t offset) {
              if (position < next) return true;
              if (position != next) throw_damaged_index();
-             visit(next++, run.first_seq + static_cast<std::uint64_t>(offset));
+             visit(next++, seq_of(run, offset));
              return next < span.end;
            });
          });

@@ -16,6 +16,9 @@
 
 namespace blockwatch {
 
+// A run that claims more rows is damaged: what a question allocates is bounded by it.
+inline constexpr std::uint64_t kMaxRunRows = std::uint64_t{1} << 26U;
+
 struct Run {
   std::int64_t id = 0;
   std::uint64_t first_seq = 0;
@@ -73,8 +76,9 @@ class RunIndex {
  public:
   explicit RunIndex(SqlConnection& connection) : connection_(connection) {}
 
-  // Reads the list of runs when `change` (state.run_change) is not the one read last.
-  void refresh(std::int64_t change);
+  // Reads the list of runs when `change` (state.run_change) is not the one read last. No row is
+  // above `newest_seq`.
+  void refresh(std::int64_t change, std::uint64_t newest_seq);
   void forget() { change_ = -1; }
   const std::vector<Run>& runs() const { return runs_; }  // by seq
   // Rows above this are in no run yet.
@@ -141,16 +145,27 @@ void bind_value(SqlStatement& statement, int index, const IpAddress& value);
 void value_at(const SqlStatement& row, int column, std::int64_t& value);
 void value_at(const SqlStatement& row, int column, IpAddress& value);
 
+// Of a row (value, position, data); valid until the next step.
+template <class Value>
+PostingBlock<Value> block_at(const SqlStatement& row, const Run& run) {
+  PostingBlock<Value> block;
+  value_at(row, 0, block.value);
+  std::int64_t position = row.integer(1);
+  block.data = row.bytes(2);
+  if (position < 0 || position >= run.rows() || block.data.empty() ||
+      block.data.size() > kBlockBytes) {
+    throw_damaged_index();
+  }
+  block.position = static_cast<std::uint32_t>(position);
+  return block;
+}
+
 template <class Value, class Visit>
 void RunIndex::blocks(const Run& run, int list, const Value& low, std::uint32_t position,
                       const Value& high, const Visit& visit) {
-  PostingBlock<Value> block{low, position, {}};
   auto take = [&](const SqlStatement& row) {
-    value_at(row, 0, block.value);
-    block.position = static_cast<std::uint32_t>(row.integer(1));
-    block.data = row.bytes(2);
     ++blocks_read_;
-    return visit(block);
+    return visit(block_at<Value>(row, run));
   };
   {
     auto before = connection_.use(

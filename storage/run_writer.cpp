@@ -132,6 +132,11 @@ void put(SqlStatement& insert, int list, const PostingBlock<Value>& block) {
   insert.run();
 }
 
+// From the first row of one run to the last of another.
+std::uint64_t rows_between(const Run& first, const Run& last) {
+  return last.last_seq - first.first_seq + 1;
+}
+
 constexpr const char* kInsertPosting =
     "INSERT INTO posting(run, field, value, position, data) VALUES(?, ?, ?, ?, ?)";
 
@@ -366,11 +371,7 @@ class RunWriter::Merge {
       if (groups_ && groups_->next()) return;
       groups_.reset();
       if (!rows_->step()) return;
-      PostingBlock<Value> block;
-      value_at(*rows_, 0, block.value);
-      block.position = static_cast<std::uint32_t>(rows_->integer(1));
-      block.data = rows_->bytes(2);
-      groups_.emplace(block);
+      groups_.emplace(block_at<Value>(*rows_, *input_->run));
       if (!groups_->next()) throw_damaged_index();
     }
     const Merge* merge_;
@@ -432,21 +433,28 @@ class RunWriter::Merge {
   PositionList order_{false};
 };
 
+std::size_t RunWriter::first_to_merge(const std::vector<Run>& runs) const {
+  int level = level_of(runs.back());
+  std::size_t last = runs.size() - 1;
+  std::size_t first = last;
+  // Small runs before a larger one (of a large commit) would stay small for ever: they join it.
+  while (first != 0 && level_of(runs[first - 1]) < level) --first;
+  if (first == last) {
+    while (first != 0 && level_of(runs[first - 1]) == level) --first;
+    std::uint64_t enough = run_rows_;
+    for (int i = 0; i <= level; ++i) enough *= kFanOut;
+    if (level == kTopLevel || rows_between(runs[first], runs[last]) < enough) return runs.size();
+  }
+  return rows_between(runs[first], runs[last]) <= kMaxRunRows ? first : runs.size();
+}
+
 bool RunWriter::merge(std::vector<Run> runs) {
   bool changed = false;
   while (!runs.empty()) {
-    int level = level_of(runs.back());
-    std::uint64_t rows = 0;
-    std::uint64_t enough = run_rows_;
-    for (int i = 0; i <= level; ++i) enough *= kFanOut;
-    auto first = runs.end();
-    while (first != runs.begin() && level_of(*std::prev(first)) == level) {
-      --first;
-      rows += first->rows();
-    }
-    if (level == kTopLevel || rows < enough) return changed;
-    Run merged = Merge(*this, {first, runs.end()}).run();
-    runs.erase(first, runs.end());
+    std::size_t first = first_to_merge(runs);
+    if (first == runs.size()) break;
+    Run merged = Merge(*this, std::span(runs).subspan(first)).run();
+    runs.resize(first);
     runs.push_back(merged);
     changed = true;
   }

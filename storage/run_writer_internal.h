@@ -21,7 +21,8 @@ class RunWriter {
 
   // Rows that no run has, in order of seq and without holes.
   void add(std::vector<IndexRow> rows);
-  // Merges the newest runs while they are many of one size. True: something changed.
+  // Merges the newest runs while they are many of one size, or not in order of size. True:
+  // something changed.
   bool merge(std::vector<Run> runs);
   void remove(const Run& run);
 
@@ -31,6 +32,8 @@ class RunWriter {
 
   class Merge;
   int level_of(const Run& run) const;
+  // Where the newest runs begin that should be one; runs.size() when none should.
+  std::size_t first_to_merge(const std::vector<Run>& runs) const;
   std::int64_t insert(const Run& run);
   template <class Value>
   void write(std::int64_t run, int list, PostingEncoder<Value>& encoder);

@@ -43,7 +43,7 @@ class Store::Impl {
   SqlConnection& connection() { return connection_; }
   std::vector<AppendResult> append(std::span<const EventBatch> batches);
   std::uint64_t delete_oldest(std::uint64_t max_rows, Timestamp horizon);
-  // What is known of the file may be wrong: read it again before the next append.
+  // What is known of the file may be wrong: it is read again before it is used.
   void forget();
 
  private:
@@ -80,7 +80,7 @@ class StoreReader::Impl {
       SqlTransaction transaction(connection_, SqlTransaction::Kind::kRead);
       state_ = read_state(connection_);
       dictionary_.refresh();
-      runs_.refresh(state_.run_change);
+      runs_.refresh(state_.run_change, state_.newest_seq);
       refresh_tail();
       Result<Answer> answer = question();
       transaction.commit();

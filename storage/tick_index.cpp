@@ -142,9 +142,8 @@ std::optional<TickIndex::Identity> TickIndex::identity_at(std::uint64_t seq) {
   row->bind(1, static_cast<std::int64_t>(seq));
   if (!row->step()) return std::nullopt;
   if (!row->is_null(1)) {
-    auto shape = static_cast<std::uint32_t>(row->integer(0));
     return Identity{static_cast<std::uint64_t>(row->integer(1)),
-                    interner_.identity_class_of(shape)};
+                    interner_.identity_class_of(row->integer(0))};
   }
   dictionary_.refresh();
   EventList list;
