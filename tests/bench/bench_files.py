@@ -14,7 +14,7 @@ HERE = pathlib.Path(__file__).parent
 # What others have published or measured elsewhere. Told as such, never as a measurement of this run.
 EVTX_DUMP_PUBLISHED = (
     "evtx_dump 0.12.2, from its README: 30 MB (62,000 records) in 75 ms as JSON lines with one thread on a Ryzen "
-    "3900X, that is about 400 MB/s. An earlier measurement by hand on a machine of two Zen 4 cores with other logs: 490 "
+    "3900X: about 400 MB/s. An earlier measurement by hand on a machine of two Zen 4 cores with other logs: 490 "
     "MB/s (mixed) and 519 MB/s (flood) with one thread, and 29,000 rows/s through `evtx_dump | jq | sqlite3 .import`.")
 ANCHOR = {"mixed": 490.0, "flood": 519.0}
 
