@@ -171,12 +171,11 @@ def import_beside_peers(context):
                                        ("evtxexport", context.pick(2_000, 50_000), context.pick(1, 3), None),
                                        ("python3-evtx", context.pick(150, 2_500), 1, None)):
         what = f"flood: time of `{kind} | ... | sqlite3 .import` over ours"
-        path, made = make_log(context, "import.evtx", "--wanted", wanted, "--per-mille", 900)
-        peer = peer_pipeline(context, kind, path)
+        peer = peer_pipeline(context, kind, context.path("import.evtx"))
         if not peer:
-            hint = "evtx_dump is not installed" if kind == "evtx_dump" else f"{kind} is not installed"
-            results.not_measured(2, what, f">= {target}x" if target else "", hint)
+            results.not_measured(2, what, f">= {target}x" if target else "", f"{kind} or sqlite3 is not installed")
             continue
+        path, made = make_log(context, "import.evtx", "--wanted", wanted, "--per-mille", 900)
         times = alternate({"peer": peer, "ours": import_once(context, path)}, runs)
         stored = int(run(["sqlite3", context.path("peer.db"), "SELECT count(*) FROM event"]))
         if abs(stored - made["wanted"]) > made["wanted"] * 0.001:
