@@ -75,6 +75,9 @@ def main():
         context = Context(os.path.abspath(chosen.build), folder, chosen.short, chosen.rows, results)
         context.svg = os.path.join(chosen.output, "growth.svg")
         report = os.path.join(chosen.output, "RESULTS.md")
+        if results.load[0] > 0.5 and results.judges:
+            results.note(f"The machine was busy before the run (load {results.load[0]:.1f}): times spread more than "
+                         "they would on an idle one, and absolute figures are lower.")
         told = (" ".join(sys.argv[1:]).replace(f"--build {chosen.build}", "").strip() or "none")
         for name in chosen.only:
             point, part = PARTS[name]

@@ -41,11 +41,13 @@ def nginx_config(folder, port):
                      ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
     path = os.path.join(folder, "nginx.conf")
     with open(path, "w", encoding="ascii") as out:
-        # Started by root its worker would be another user, who cannot read our temporary folder.
-        out.write(("user root;" if os.geteuid() == 0 else "") + f"worker_processes 1; daemon off; pid {folder}/nginx.pid; error_log stderr crit;"
+        if os.geteuid() == 0:  # the worker would be another user, who cannot read our temporary folder
+            out.write("user root;")
+        out.write(f"worker_processes 1; daemon off; pid {folder}/nginx.pid; error_log stderr crit;"
                   "events { worker_connections 1024; }"
                   f"http {{ access_log off; sendfile on; tcp_nodelay on; keepalive_requests 1000000000; {places}"
-                  f"types {{ application/json json; }} server {{ listen 127.0.0.1:{port}; root {folder}/root; }} }}\n")
+                  "types { application/json json; }"
+                  f"server {{ listen 127.0.0.1:{port}; root {folder}/root; }} }}\n")
     return path
 
 
@@ -65,10 +67,16 @@ def many_pages(context, server):
 
 
 def pages(context):
-    results = context.results
-    targets = [(c, f"page of 100, {c} connection{'s' if c > 1 else ''}: our time over nginx's") for c in (1, 16)]
     if not context.big_folder:
         raise Failed("the import part makes the database that is asked here")
+    with Server(context.server, context.big_folder, "--source", "none") as server:
+        beside_nginx(context, server)
+        hard_questions(context, server)
+
+
+def beside_nginx(context, server):
+    results = context.results
+    targets = [(c, f"page of 100, {c} connection{'s' if c > 1 else ''}: our time over nginx's") for c in (1, 16)]
     tools = [context.peer(name, "HTTP beside nginx") for name in ("nginx", "wrk")]
     if not all(tools):
         for _, what in targets:
@@ -76,38 +84,33 @@ def pages(context):
         return
     folder = context.path("nginx")
     os.makedirs(os.path.join(folder, "root"), exist_ok=True)
-    with Server(context.server, context.big_folder, "--source", "none") as server:
-        status, _, body = server.request(PAGE)
-        if status != 200:
-            raise Failed(f"{PAGE}: {status}")
-        with open(os.path.join(folder, "root", "page.json"), "wb") as out:
-            out.write(body)
-        port = free_port()
-        config = nginx_config(folder, port)
-        results.command("nginx -c nginx.conf (one worker, sendfile, no access log)")
-        script = many_pages(context, server)
-        with daemon([tools[0], "-c", config, "-p", folder], lambda: answers(port)):
-            for connections, what in targets:
-                seconds, runs = context.pick((1, 2), (4, 7))
-                results.command(f"wrk -t1 -c{connections} -d{seconds}s --latency URL")
-                latencies = {name: Times() for name in ("ours", "nginx", "other pages")}
+    status, _, body = server.request(PAGE)
+    if status != 200:
+        raise Failed(f"{PAGE}: {status}")
+    with open(os.path.join(folder, "root", "page.json"), "wb") as out:
+        out.write(body)
+    port = free_port()
+    config = nginx_config(folder, port)
+    results.command("nginx -c nginx.conf (one worker, sendfile, no access log)")
+    urls = {"ours": (server.url + PAGE, None), "nginx": (f"http://127.0.0.1:{port}/page.json", None),
+            "other pages": (server.url + PAGE, many_pages(context, server))}
+    seconds, runs = context.pick((1, 2), (4, 7))
+    with daemon([tools[0], "-c", config, "-p", folder], lambda: answers(port)):
+        for connections, what in targets:
+            results.command(f"wrk -t1 -c{connections} -d{seconds}s --latency URL")
+            latencies = {name: Times() for name in urls}
 
-                def once(name, url, lua=None):
-                    rate, p50 = wrk(url, connections, seconds, lua)
-                    latencies[name].values.append(p50)
-                    return rate
-                rates = alternate({
-                    "ours": lambda: once("ours", server.url + PAGE),
-                    "nginx": lambda: once("nginx", f"http://127.0.0.1:{port}/page.json"),
-                    "other pages": lambda: once("other pages", server.url + PAGE, script),
-                }, runs)
-                nginx = f"nginx {rates['nginx'].spread(0, '')}"
-                for name, how in (("ours", "the same page again"), ("other pages", "another page each time")):
-                    ratio = rates["nginx"].median / rates[name].median
-                    results.add(6, f"{what}, {how}, {len(body)} bytes", "<= 2x", f"{ratio:.2f}x", ratio <= 2,
-                                f"requests/s: ours {rates[name].spread(0, '')}, {nginx}; p50 "
-                                f"{latencies[name].median:.3f} ms and {latencies['nginx'].median:.3f} ms")
-        hard_questions(context, server)
+            def once(name):
+                rate, p50 = wrk(urls[name][0], connections, seconds, urls[name][1])
+                latencies[name].values.append(p50)
+                return rate
+            rates = alternate({name: lambda name=name: once(name) for name in urls}, runs)
+            nginx = f"nginx {rates['nginx'].spread(0, '')}"
+            for name, how in (("ours", "the same page again"), ("other pages", "another page each time")):
+                ratio = rates["nginx"].median / rates[name].median
+                results.add(6, f"{what}, {how}, {len(body)} bytes", "<= 2x", f"{ratio:.2f}x", ratio <= 2,
+                            f"requests/s: ours {rates[name].spread(0, '')}, {nginx}; p50 "
+                            f"{latencies[name].median:.3f} ms and {latencies['nginx'].median:.3f} ms")
 
 
 def hard_questions(context, server):

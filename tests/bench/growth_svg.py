@@ -25,8 +25,8 @@ def growth_table(sizes, series, space):
     lines = [" | ".join(row).join(("| ", " |")) for row in ([head, ["---"] * len(head)] + rows)]
     hours = at_a_billion(sizes, next(iter(series.values()))) * BILLION / 1000 / 3.6e6
     return ("\n".join(lines) + "\n\nOn paper: the line through the last two sizes goes on. A billion rows would then "
-            f"take a file of {space[-1]:.0f} GB and at most {hours:.1f} hours to import; what grows with the rows in this "
-            "table is what would have to be divided, by time, into several files.")
+            f"take a file of {space[-1]:.0f} GB and at most {hours:.1f} hours to import; what grows with the rows in "
+            "this table is what would have to be divided, by time, into several files.")
 
 
 def label(value):
