@@ -1,5 +1,9 @@
+#include <sys/socket.h>
+
 #include <algorithm>
+#include <array>
 #include <atomic>
+#include <optional>
 #include <sstream>
 #include <thread>
 
@@ -40,22 +44,18 @@ std::vector<Frame> parse_frames(const std::string& text) {
   return frames;
 }
 
-// A client on its own thread.
+// A client on its own thread, at the other end of a connection that was handed over.
 class Client {
  public:
-  explicit Client(http::Response response) : response_(std::move(response)) {
-    thread_ = std::thread([this] {
-      response_.stream([this](std::string_view piece) {
-        while (held_) std::this_thread::yield();
-        std::lock_guard lock(mutex_);
-        text_ += piece;
-        return !gone_;
-      });
-      ended_ = true;
-    });
+  explicit Client(const http::Response& response) {
+    std::array<int, 2> ends{};
+    EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends.data()), 0);
+    end_.emplace(static_cast<Socket::Handle>(ends[1]));
+    response.hand_over(LiveConnection(Socket(static_cast<Socket::Handle>(ends[0])), false,
+                                      std::chrono::seconds(60), nullptr));
+    thread_ = std::thread([this] { receive(); });
   }
   ~Client() {
-    held_ = false;
     gone_ = true;
     thread_.join();
   }
@@ -78,7 +78,22 @@ class Client {
   bool ended() const { return ended_; }
 
  private:
-  http::Response response_;
+  void receive() {
+    std::array<char, 4096> buffer{};
+    while (!gone_) {
+      if (held_ || !end_->wait_readable(std::chrono::milliseconds(2))) {
+        std::this_thread::yield();
+        continue;
+      }
+      const Socket::Transfer transfer = end_->receive(buffer.data(), buffer.size());
+      if (transfer.status == Socket::Status::kClosed) break;
+      std::lock_guard lock(mutex_);
+      text_.append(buffer.data(), transfer.bytes);
+    }
+    ended_ = true;
+  }
+
+  std::optional<Socket> end_;
   mutable std::mutex mutex_;
   std::string text_;
   std::atomic<bool> held_ = false;
@@ -89,12 +104,17 @@ class Client {
 
 class Stream : public ApiTest {
  protected:
-  void SetUp() override {
-    ApiTest::SetUp();
-    context_->heartbeat = std::chrono::milliseconds(30);
-    context_->stream_pause = std::chrono::milliseconds(1);
+  EventStreamsOptions stream_options() const override {
+    return {std::chrono::milliseconds(30), std::chrono::milliseconds(1)};
   }
   void TearDown() override { commits_.close(); }
+};
+
+class QuietStream : public Stream {
+ protected:
+  EventStreamsOptions stream_options() const override {
+    return {std::chrono::hours(1), std::chrono::milliseconds(1)};
+  }
 };
 
 std::vector<std::uint64_t> numbers(std::uint64_t first, std::uint64_t last,
@@ -203,8 +223,7 @@ TEST_F(Stream, APositionAboveTheNewestWaitsForIt) {
   EXPECT_THAT(client.ids(), ElementsAre(5, 6));
 }
 
-TEST_F(Stream, EndsWhenTheProgramStops) {
-  context_->heartbeat = std::chrono::hours(1);
+TEST_F(QuietStream, EndsWhenTheProgramStops) {
   Client client(get("/api/v1/events/stream"));
   commits_.close();
   EXPECT_TRUE(eventually([&] { return client.ended(); }, std::chrono::seconds(5)));
