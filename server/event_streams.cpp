@@ -3,10 +3,12 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <mutex>
 #include <thread>
 #include <utility>
 
 #include "server/live_tail.h"
+#include "server/params.h"
 #include "server/stream_client.h"
 
 namespace blockwatch {
@@ -43,6 +45,16 @@ class EventStreams::Impl {
   }
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
+
+  Result<std::uint64_t> newest_seq() {
+    const std::lock_guard lock(asking_mutex_);
+    auto reader = readers_.borrow();
+    if (!reader) return tl::unexpected(reader.error());
+    // An empty question above every seq.
+    auto tail = (*reader)->tail({{}, kMaxSeq, 1, false});
+    if (!tail) return tl::unexpected(tail.error());
+    return tail->newest_seq;
+  }
 
   void add(const StreamQuestion& question, std::uint64_t after, LiveConnection&& connection) {
     const auto now = Clock::now();
@@ -216,6 +228,7 @@ class EventStreams::Impl {
       std::make_shared<SharedChunk>(stream_beginning());
   StreamInbox late_;
   StreamInbox timely_;
+  std::mutex asking_mutex_;
   std::mutex mutex_;
   std::vector<std::weak_ptr<const StreamQuestion>> questions_;  // guarded by mutex_
   std::thread late_thread_;                                     // begun under mutex_
@@ -227,6 +240,8 @@ EventStreams::EventStreams(ReaderPool& readers, const CommitSignal& commits,
     : impl_(std::make_unique<Impl>(readers, commits, options)) {}
 
 EventStreams::~EventStreams() = default;
+
+Result<std::uint64_t> EventStreams::newest_seq() { return impl_->newest_seq(); }
 
 void EventStreams::add(const StreamQuestion& question, std::uint64_t after,
                        LiveConnection&& connection) {

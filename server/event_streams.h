@@ -30,6 +30,10 @@ class EventStreams {
   EventStreams(const EventStreams&) = delete;
   EventStreams& operator=(const EventStreams&) = delete;
 
+  // Where "now" is in the store. Asked one after the other, so that a thousand clients that come
+  // back at once do not open as many connections to it.
+  Result<std::uint64_t> newest_seq();
+
   // Sends everything above `after` that the question asks for, for as long as the client stays.
   void add(const StreamQuestion& question, std::uint64_t after, LiveConnection&& connection);
 

@@ -7,7 +7,7 @@ namespace blockwatch {
 namespace {
 
 // Kept for clients that are a moment late. Whoever is later reads the store.
-constexpr std::size_t kKeptEvents = 2'048;
+constexpr std::size_t kKeptEvents = 1'024;
 // More than this at once, as an import brings them, are left to those reads: they can skip what a
 // client does not want.
 constexpr std::uint64_t kMostAtOnce = 4'096;

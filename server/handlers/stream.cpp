@@ -12,15 +12,6 @@ namespace {
 
 constexpr std::array<std::string_view, 1> kEventStream{"text/event-stream"};
 
-// Where "now" is: an empty question above every seq.
-Result<std::uint64_t> newest_seq(ApiContext& context) {
-  auto reader = context.readers.borrow();
-  if (!reader) return tl::unexpected(reader.error());
-  auto tail = (*reader)->tail({{}, kMaxSeq, 1, false});
-  if (!tail) return tl::unexpected(tail.error());
-  return tail->newest_seq;
-}
-
 }  // namespace
 
 http::Response stream_events(ApiContext& context, const http::Request& request) {
@@ -39,7 +30,7 @@ http::Response stream_events(ApiContext& context, const http::Request& request) 
     return not_acceptable(request, kEventStream);
   }
   // Asked also when it is not needed, so that a store that cannot be read is an error answer.
-  auto newest = newest_seq(context);
+  auto newest = context.streams.newest_seq();
   if (!newest) return error_answer(newest.error());
 
   http::Response response;
