@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -12,6 +13,7 @@
 #include "server/embedded.h"
 #include "server/event_streams.h"
 #include "server/import_jobs.h"
+#include "server/page_cache.h"
 #include "server/reader_pool.h"
 #include "storage/commit_signal.h"
 #include "storage/event_writer.h"
@@ -58,6 +60,7 @@ struct ApiContext {
   std::function<std::vector<SourceStatus>()> sources;
   std::function<std::vector<HealthCheck>()> health;
   std::span<const EmbeddedFile> files;
+  std::unique_ptr<PageCache> pages = std::make_unique<PageCache>();
 };
 
 }  // namespace blockwatch
