@@ -131,7 +131,6 @@ class EventStreams::Impl {
   Fate step_late(StreamClient& client, PieceMemo& memo, Clock::time_point now, bool& progress) {
     if (!client.connection.flush(now)) return Fate::kGone;
     if (!client.connection.idle()) return Fate::kStays;
-    progress = true;
     const std::uint64_t newest = commits_.newest_seq();
     if (client.after >= newest) return Fate::kMoves;
     const auto piece = memo.find(client, [&]() -> Result<StreamPiece> {
@@ -143,6 +142,7 @@ class EventStreams::Impl {
       tell_end(piece.error());
       return Fate::kGone;
     }
+    progress = progress || piece->through > client.after;
     if (!client.take(*piece, newest, now)) return Fate::kGone;
     if (!client.connection.idle()) return Fate::kStays;
     return client.beat(newest, options_.heartbeat, now) ? Fate::kStays : Fate::kGone;
@@ -151,7 +151,9 @@ class EventStreams::Impl {
   static void wait_for_room(const StreamClients& clients) {
     std::vector<Socket::Handle> sockets;
     sockets.reserve(clients.size());
-    for (const auto& client : clients) sockets.push_back(client->connection.handle());
+    for (const auto& client : clients) {
+      if (!client->connection.idle()) sockets.push_back(client->connection.handle());
+    }
     wait_any_writable(sockets, kBlockedWait);
   }
 

@@ -102,6 +102,11 @@ void wait_any_writable(std::span<const Socket::Handle> sockets, std::chrono::mil
   std::vector<WSAPOLLFD> entries;
   entries.reserve(sockets.size());
   for (const Socket::Handle handle : sockets) entries.push_back(poll_entry(handle, POLLWRNORM));
+  if (entries.empty()) {
+    // An error to WSAPoll.
+    std::this_thread::sleep_for(timeout);
+    return;
+  }
   ::WSAPoll(entries.data(), static_cast<ULONG>(entries.size()), bounded(timeout));
 }
 

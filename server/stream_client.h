@@ -57,7 +57,7 @@ class PieceMemo {
     const Key key{client.question, client.after};
     if (const auto known = pieces_.find(key); known != pieces_.end()) return known->second;
     Result<StreamPiece> piece = make();
-    if (piece) remember(key, *piece);
+    if (piece && piece->through > client.after) remember(key, *piece);
     return piece;
   }
   void clear();
