@@ -2,16 +2,18 @@
 // What the handlers need from the program: references and functions, so that they can be called in
 // a test without it.
 
-#include <chrono>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "server/embedded.h"
+#include "server/event_streams.h"
 #include "server/import_jobs.h"
+#include "server/page_cache.h"
 #include "server/reader_pool.h"
 #include "storage/commit_signal.h"
 #include "storage/event_writer.h"
@@ -53,15 +55,12 @@ struct ApiContext {
   ReaderPool& readers;
   const CommitSignal& commits;
   ImportJobs& imports;
+  EventStreams& streams;
   std::function<ServiceStatus()> status;
   std::function<std::vector<SourceStatus>()> sources;
   std::function<std::vector<HealthCheck>()> health;
   std::span<const EmbeddedFile> files;
-  // Between comments and heartbeats of a stream.
-  std::chrono::milliseconds heartbeat{15'000};
-  // A live stream writes at most this often, all that has gathered: many clients then cost the
-  // server one wake-up each per interval instead of one per commit.
-  std::chrono::milliseconds stream_pause{20};
+  std::unique_ptr<PageCache> pages = std::make_unique<PageCache>();
 };
 
 }  // namespace blockwatch

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "server/http_server.h"
 #include "server/problem.h"
@@ -56,6 +57,8 @@ class Connection {
   void finish();
 
   const Socket& socket() const { return socket_; }
+  // Gives the socket away; nothing else may be called afterwards.
+  Socket release() { return std::move(socket_); }
 
  private:
   enum class Arrival : std::uint8_t { kBytes, kClosed, kTimeout };

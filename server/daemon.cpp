@@ -13,6 +13,7 @@
 #include "server/api_context.h"
 #include "server/api_routes.h"
 #include "server/embedded.h"
+#include "server/event_streams.h"
 #include "server/health_board.h"
 #include "server/http_server.h"
 #include "server/import_queue.h"
@@ -42,9 +43,11 @@ class Daemon::Impl {
         readers_(db_path),
         imports_(writer_, db_path + ".imports", config_.record,
                  [this](const AppendResult& result) { count(result); }),
+        streams_(readers_, commits_),
         context_{.readers = readers_,
                  .commits = commits_,
                  .imports = imports_,
+                 .streams = streams_,
                  .status = [this] { return service_status(); },
                  .sources = [this] { return source_status(); },
                  .health = [this] { return health(); },
@@ -190,6 +193,7 @@ class Daemon::Impl {
   EventWriter writer_;
   ReaderPool readers_;
   ImportQueue imports_;
+  EventStreams streams_;
   ApiContext context_;
   const Router router_;
   const Access access_;

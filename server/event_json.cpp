@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <limits>
 
+#include "server/json_pen.h"
 #include "server/utf8.h"
 #include "storage/words.h"
 
@@ -44,6 +45,24 @@ constexpr std::array<std::string_view, 32> kNames{"id",
                                                   "reason",
                                                   "raw"};
 static_assert(kNames.size() == static_cast<std::size_t>(EventField::kRaw) + 1);
+
+// What stands before a member's value: ,"name":
+struct MemberStart {
+  std::array<char, 24> text{};
+  std::size_t size = 0;
+};
+constexpr auto kMemberStarts = [] {
+  std::array<MemberStart, kNames.size()> starts{};
+  for (std::size_t i = 0; i < kNames.size(); ++i) {
+    auto& [text, size] = starts[i];
+    text[size++] = ',';
+    text[size++] = '"';
+    for (const char c : kNames[i]) text[size++] = c;
+    text[size++] = '"';
+    text[size++] = ':';
+  }
+  return starts;
+}();
 
 template <class Int>
 void append_number(std::string& out, Int value) {
@@ -133,71 +152,90 @@ void append_address(std::string& out, const IpAddress& address) {
   out.append(buffer.data(), format_ip_address(address, buffer.data()));
 }
 
-void append_raw(std::string& out, std::span<const RawField> raw) {
-  out += '{';
+void put_raw(JsonPen& pen, std::span<const RawField> raw) {
+  pen.put('{');
   for (std::size_t i = 0; i < raw.size(); ++i) {
-    if (i != 0) out += ',';
+    if (i != 0) pen.put(',');
     std::size_t earlier = 0;
     for (std::size_t k = 0; k < i; ++k) earlier += raw[k].name == raw[i].name ? 1U : 0U;
     if (earlier == 0) {
-      append_json_string(out, raw[i].name);
+      pen.put_string(raw[i].name);
     } else {
       std::string name(raw[i].name);
       name += '#';
       append_number(name, earlier + 1);
-      append_json_string(out, name);
+      pen.put_string(name);
     }
-    out += ':';
-    append_json_string(out, raw[i].value);
+    pen.put(':');
+    pen.put_string(raw[i].value);
   }
-  out += '}';
+  pen.put('}');
 }
 
 struct JsonSink {
-  std::string& out;
+  JsonPen& pen;
 
-  void null() { out += "null"; }
+  void null() { pen.put_null(); }
   void number_text(std::uint64_t value) {
-    out += '"';
-    append_number(out, value);
-    out += '"';
+    pen.put('"');
+    pen.put_number(value);
+    pen.put('"');
   }
   template <class Int>
   void number(Int value) {
-    append_number(out, value);
+    pen.put_number(value);
   }
   template <class Int>
   void number(const std::optional<Int>& value) {
     if (value) {
-      append_number(out, *value);
+      pen.put_number(*value);
     } else {
       null();
     }
   }
   void time(Timestamp t) {
-    out += '"';
-    append_time(out, t);
-    out += '"';
+    pen.put_formatted([t](char* at) {
+      *at++ = '"';
+      at = format_rfc3339(t, at);
+      *at++ = '"';
+      return at;
+    });
   }
   void address(const std::optional<IpAddress>& value) {
     if (!value) return null();
-    out += '"';
-    append_address(out, *value);
-    out += '"';
+    pen.put_formatted([&value](char* at) {
+      *at++ = '"';
+      at = format_ip_address(*value, at);
+      *at++ = '"';
+      return at;
+    });
   }
   // Our own words need no escapes.
   void word(std::string_view value) {
     if (value.empty()) return null();
-    out += '"';
-    out += value;
-    out += '"';
+    pen.put_quoted(value);
   }
   void text(std::string_view value) {
     if (value.empty()) return null();
-    append_json_string(out, value);
+    pen.put_string(value);
   }
-  void raw(std::span<const RawField> fields) { append_raw(out, fields); }
+  void raw(std::span<const RawField> fields) { put_raw(pen, fields); }
 };
+
+void put_members(JsonPen& pen, const Event& event, std::span<const EventField> fields) {
+  JsonSink sink{pen};
+  bool first = true;
+  for (const EventField field : fields) {
+    const MemberStart& start = kMemberStarts[static_cast<std::size_t>(field)];
+    if (first) {
+      pen.put(std::string_view(start.text.data(), start.size).substr(1));
+    } else {
+      pen.put_padded(start.text, start.size);
+    }
+    first = false;
+    visit_field(event, field, sink);
+  }
+}
 
 struct CsvSink {
   std::string& out;
@@ -233,48 +271,13 @@ struct CsvSink {
   }
   void raw(std::span<const RawField> fields) {
     std::string json;
-    append_raw(json, fields);
+    {
+      JsonPen pen(json);
+      put_raw(pen, fields);
+    }
     text(json);
   }
 };
-
-constexpr bool is_plain(unsigned char c) { return c >= 0x20 && c != '"' && c != '\\' && c < 0x80; }
-constexpr auto kPlain = [] {
-  std::array<bool, 256> table{};
-  for (unsigned c = 0; c < 256; ++c) table[c] = is_plain(static_cast<unsigned char>(c));
-  return table;
-}();
-
-void append_escape(std::string& out, unsigned char c) {
-  constexpr std::string_view kHex = "0123456789abcdef";
-  switch (c) {
-    case '"':
-      out += "\\\"";
-      return;
-    case '\\':
-      out += "\\\\";
-      return;
-    case '\b':
-      out += "\\b";
-      return;
-    case '\f':
-      out += "\\f";
-      return;
-    case '\n':
-      out += "\\n";
-      return;
-    case '\r':
-      out += "\\r";
-      return;
-    case '\t':
-      out += "\\t";
-      return;
-    default:
-      out += "\\u00";
-      out += kHex[c >> 4U];
-      out += kHex[c & 15U];
-  }
-}
 
 }  // namespace
 
@@ -298,46 +301,18 @@ std::optional<EventField> event_field(std::string_view name) noexcept {
   return std::nullopt;
 }
 
-void append_json_string(std::string& out, std::string_view text) {
-  out += '"';
-  std::size_t i = 0;
-  while (i < text.size()) {
-    std::size_t start = i;
-    while (i < text.size() && kPlain[static_cast<unsigned char>(text[i])]) ++i;
-    out.append(text, start, i - start);
-    if (i == text.size()) break;
-    auto c = static_cast<unsigned char>(text[i]);
-    if (c < 0x80) {
-      append_escape(out, c);
-      ++i;
-    } else if (std::size_t length = utf8_sequence(text.substr(i)); length != 0) {
-      out.append(text, i, length);
-      i += length;
-    } else {
-      out += kReplacement;
-      ++i;
-    }
-  }
-  out += '"';
-}
+void append_json_string(std::string& out, std::string_view text) { JsonPen(out).put_string(text); }
 
 void append_json_members(std::string& out, const Event& event, std::span<const EventField> fields) {
-  JsonSink sink{out};
-  bool first = true;
-  for (EventField field : fields) {
-    if (!first) out += ',';
-    first = false;
-    out += '"';
-    out += to_word(field);
-    out += "\":";
-    visit_field(event, field, sink);
-  }
+  JsonPen pen(out);
+  put_members(pen, event, fields);
 }
 
 void append_json(std::string& out, const Event& event, std::span<const EventField> fields) {
-  out += '{';
-  append_json_members(out, event, fields);
-  out += '}';
+  JsonPen pen(out);
+  pen.put('{');
+  put_members(pen, event, fields);
+  pen.put('}');
 }
 
 void append_csv_header(std::string& out, std::span<const EventField> fields) {

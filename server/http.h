@@ -13,6 +13,10 @@
 
 #include "storage/result.h"
 
+namespace blockwatch {
+class LiveConnection;
+}
+
 namespace blockwatch::http {
 
 // In the order sent; names decoded, repeated names kept.
@@ -45,6 +49,9 @@ struct Response {
   // When set, the body is what this writes; it runs on the connection's thread after the headers
   // were sent, and returns when the body is complete (or write() said false).
   std::function<void(const WriteFn& write)> stream;
+  // When set, the connection is handed to this after the headers were sent: for an answer without
+  // an end that needs no thread. Not for HEAD, nor when the client left before.
+  std::function<void(LiveConnection&& connection)> hand_over;
 
   void set(std::string name, std::string value) {
     headers.emplace_back(std::move(name), std::move(value));

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <condition_variable>
+#include <limits>
 #include <mutex>
 #include <set>
 #include <thread>
@@ -13,6 +14,7 @@
 #include "server/answer_headers.h"
 #include "server/connection.h"
 #include "server/httplib_guard.h"
+#include "server/live_connection.h"
 #include "server/request_head.h"
 
 namespace blockwatch {
@@ -38,6 +40,20 @@ std::optional<std::string> loopback_address(const std::string& host) {
   const bool is_v4 =
       host.substr(0, 4) == "127." && host.find_first_not_of("0123456789.") == std::string::npos;
   return is_v4 ? std::optional<std::string>(host) : std::nullopt;
+}
+
+// How many there are of something that has a cap. Outlives the server while anything is counted.
+using Count = std::shared_ptr<std::atomic<unsigned>>;
+// One of them; counted until it goes.
+using Place = std::shared_ptr<void>;
+
+Place take_place(const Count& count, unsigned cap) {
+  unsigned taken = *count;
+  while (taken < cap) {
+    if (!count->compare_exchange_weak(taken, taken + 1)) continue;
+    return {count.get(), [count](std::atomic<unsigned>* counted) { --*counted; }};
+  }
+  return nullptr;
 }
 
 }  // namespace
@@ -71,6 +87,8 @@ class HttpServer::Impl {
     Connection connection;
     std::string peer;
     bool counted = false;  // against the cap of connections
+    Place stream;          // while the answer is one
+    Place exported;        // the same, when this thread writes it
   };
   enum class Next : std::uint8_t {
     kAgain,   // the connection can take another request
@@ -85,10 +103,9 @@ class HttpServer::Impl {
   http::Response handle(Visit& visit, const RequestHead& head, const Admission& admission) const;
   Next refuse(Visit& visit, http::Response response, const RequestHead* head);
   Next send(Visit& visit, http::Response response, const RequestHead* head, bool keep_alive);
+  Next give_away(Visit& visit, const std::function<void(LiveConnection&&)>& to, bool chunked);
   void leave_place(Visit& visit);
   milliseconds patience() const;
-  // False: as many as allowed are open.
-  bool open_stream();
   bool wait_for_threads(milliseconds timeout);
 
   const Router& router_;
@@ -98,7 +115,9 @@ class HttpServer::Impl {
   std::optional<HttplibGuard::Listener> listener_;
 
   std::atomic<bool> stopping_{false};
-  std::atomic<unsigned> streams_{0};
+  const Count streams_ = std::make_shared<std::atomic<unsigned>>(0);
+  const Count exports_ = std::make_shared<std::atomic<unsigned>>(0);     // within streams_
+  const Count given_away_ = std::make_shared<std::atomic<unsigned>>(0);  // within streams_
   std::atomic<std::uint64_t> requests_{0};
   std::atomic<std::uint64_t> refused_{0};
 
@@ -157,8 +176,8 @@ bool HttpServer::Impl::wait_for_threads(milliseconds timeout) {
 
 HttpCounters HttpServer::Impl::counters() const {
   HttpCounters counters;
-  counters.connections = admitted_;
-  counters.streams = streams_;
+  counters.connections = admitted_ + *given_away_;
+  counters.streams = *streams_;
   counters.requests = requests_;
   counters.refused = refused_;
   return counters;
@@ -241,15 +260,15 @@ HttpServer::Impl::Next HttpServer::Impl::serve_next(Visit& visit) {
 HttpServer::Impl::Next HttpServer::Impl::serve_admitted(Visit& visit, const RequestHead& head,
                                                         const Admission& admission) {
   const bool head_only = head.method == "HEAD";
-  // Gives the stream's place back at the end.
-  struct StreamPlace {
-    std::atomic<unsigned>& streams;
-    bool held = false;
-    ~StreamPlace() {
-      if (held) --streams;
+  struct GivesPlacesBack {
+    Visit& visit;
+    ~GivesPlacesBack() {
+      visit.stream.reset();
+      visit.exported.reset();
     }
-  } place{streams_};
-  if (admission.route->streams && !head_only && !(place.held = open_stream())) {
+  } const gives_places_back{visit};
+  if (admission.route->streams && !head_only &&
+      !(visit.stream = take_place(streams_, options_.max_streams))) {
     return refuse(visit, to_busy("streams"), &head);
   }
   Connection& connection = visit.connection;
@@ -265,20 +284,17 @@ HttpServer::Impl::Next HttpServer::Impl::serve_admitted(Visit& visit, const Requ
         to_refusal({408, "request_timeout", "The request body took too long to arrive.", {}, {}}),
         &head);
   }
-  if (response.stream && !head_only && !place.held && !(place.held = open_stream())) {
+  if ((response.stream || response.hand_over) && !head_only && !visit.stream &&
+      !(visit.stream = take_place(streams_, options_.max_streams))) {
     return refuse(visit, to_busy("streams"), &head);
   }
-  const bool keep_alive = head.keep_alive && connection.body_complete() && !stopping_ &&
-                          !(response.stream && head.is_http_1_0);
-  return send(visit, std::move(response), &head, keep_alive);
-}
-
-bool HttpServer::Impl::open_stream() {
-  unsigned open = streams_;
-  while (open < options_.max_streams) {
-    if (streams_.compare_exchange_weak(open, open + 1)) return true;
+  if (response.stream && !head_only &&
+      !(visit.exported = take_place(exports_, options_.max_exports))) {
+    return refuse(visit, to_busy("exports"), &head);
   }
-  return false;
+  const bool keep_alive = head.keep_alive && connection.body_complete() && !stopping_ &&
+                          !(response.stream && head.is_http_1_0) && !response.hand_over;
+  return send(visit, std::move(response), &head, keep_alive);
 }
 
 http::Response HttpServer::Impl::handle(Visit& visit, const RequestHead& head,
@@ -328,10 +344,27 @@ HttpServer::Impl::Next HttpServer::Impl::send(Visit& visit, http::Response respo
   }
   // Before the client can have the answer: who then comes back at once must find the place free.
   if (!keep_alive && !response.stream) leave_place(visit);
+  const auto hand_over = form.head_only ? nullptr : response.hand_over;
   add_answer_headers(response, head != nullptr ? std::string_view(head->path) : std::string_view(),
                      now());
   if (!guard_.answer(visit.connection, std::move(response), form, stopping_)) return Next::kClose;
+  if (hand_over) return give_away(visit, hand_over, !form.is_http_1_0);
   return keep_alive ? Next::kAgain : Next::kFinish;
+}
+
+HttpServer::Impl::Next HttpServer::Impl::give_away(Visit& visit,
+                                                   const std::function<void(LiveConnection&&)>& to,
+                                                   bool chunked) {
+  {
+    const std::lock_guard lock(mutex_);
+    open_.erase(&visit.connection);
+  }
+  Place counted = take_place(given_away_, std::numeric_limits<unsigned>::max());
+  // The two are given back together.
+  Place places =
+      std::make_shared<std::pair<Place, Place>>(std::move(visit.stream), std::move(counted));
+  to(LiveConnection(visit.connection.release(), chunked, options_.stream_stall, std::move(places)));
+  return Next::kClose;
 }
 
 HttpServer::HttpServer(const Router& router, const Access& access, HttpServerOptions options)

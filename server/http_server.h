@@ -15,10 +15,13 @@
 namespace blockwatch {
 
 struct HttpServerOptions {
-  std::string host = "127.0.0.1";  // a loopback address or "localhost" (taken as 127.0.0.1)
-  int port = 0;                    // 0: any free one
-  unsigned max_connections = 256;  // each has a thread; one more is answered with 503
-  unsigned max_streams = 32;       // answers with Response::stream, counted apart
+  std::string host = "127.0.0.1";   // a loopback address or "localhost" (taken as 127.0.0.1)
+  int port = 0;                     // 0: any free one
+  unsigned max_connections = 1024;  // each has a thread; one more is answered with 503
+  // Answers with Response::stream or hand_over. What was handed over is no connection any more: it
+  // has no thread.
+  unsigned max_streams = 1024;
+  unsigned max_exports = 32;                          // of these, the ones with Response::stream
   std::chrono::milliseconds header_deadline{10'000};  // whole head, from its first byte
   std::chrono::milliseconds body_deadline{30'000};    // whole body; a large one: between its bytes
   std::chrono::milliseconds idle_timeout{15'000};     // kept-alive connection without a request
@@ -28,7 +31,7 @@ struct HttpServerOptions {
 };
 
 struct HttpCounters {
-  std::uint64_t connections = 0;  // open
+  std::uint64_t connections = 0;  // open, with streams
   std::uint64_t streams = 0;      // open
   std::uint64_t requests = 0;     // answered since start
   std::uint64_t refused = 0;      // of these, by a limit or a check before a handler ran

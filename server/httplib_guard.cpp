@@ -62,6 +62,10 @@ thread_local PendingAnswer* pending_answer = nullptr;  // NOLINT(readability-ide
 
 bool run_stream(PendingAnswer& pending, httplib::DataSink& sink) {
   Connection& connection = *pending.connection;
+  if (pending.response->hand_over) {
+    // The library has written the head and is told to stop there: the body is another's.
+    return false;
+  }
   pending.stream_complete = false;
   const auto write = [&](std::string_view bytes) {
     if (*pending.stopping || !connection.alive()) return false;
@@ -93,7 +97,7 @@ void fill_answer(PendingAnswer& pending, httplib::Response& to) {
   http::Response& from = *pending.response;
   to.status = from.status;
   for (auto& [name, value] : from.headers) to.set_header(name, value);
-  if (from.stream) {
+  if (from.stream || from.hand_over) {
     const auto provider = [&pending](size_t /*offset*/, httplib::DataSink& sink) {
       return run_stream(pending, sink);
     };

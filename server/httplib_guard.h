@@ -36,7 +36,8 @@ class HttplibGuard {
   // kConflict: the port is taken; kIo.
   Result<Listener> listen(const std::string& host, int port, int backlog);
 
-  // Writes the answer and runs its stream; any thread. False: the client did not get all of it.
+  // Writes the answer and runs its stream; any thread. Of an answer that hands its connection over
+  // only the head. False: the client did not get all of it.
   bool answer(Connection& connection, http::Response response, AnswerForm form,
               const std::atomic<bool>& stopping);
 

@@ -29,6 +29,7 @@ class ReaderPool {
     Lease& operator=(const Lease&) = delete;
     ~Lease();
     StoreReader* operator->() const { return reader_.get(); }
+    StoreReader& operator*() const { return *reader_; }
 
    private:
     ReaderPool* pool_;

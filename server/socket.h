@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 
 namespace blockwatch {
@@ -46,6 +47,9 @@ class Socket {
  private:
   Handle handle_;
 };
+
+// Until one of them takes bytes again or is broken, or the time is over.
+void wait_any_writable(std::span<const Socket::Handle> sockets, std::chrono::milliseconds timeout);
 
 // The next waiting connection; nothing when none came in that time, or on a passing failure (no
 // file descriptor left: then after a short pause).

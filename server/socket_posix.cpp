@@ -12,6 +12,7 @@
 #include <limits>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "server/socket.h"
 
@@ -22,11 +23,13 @@ constexpr Socket::Handle kNone = std::numeric_limits<Socket::Handle>::max();
 
 int fd_of(Socket::Handle handle) { return static_cast<int>(handle); }
 
+int bounded(std::chrono::milliseconds timeout) {
+  return static_cast<int>(std::clamp<std::int64_t>(timeout.count(), 0, 3'600'000));
+}
+
 bool wait_for(Socket::Handle handle, short events, std::chrono::milliseconds timeout) {
   pollfd entry{fd_of(handle), events, 0};
-  const auto bounded = std::clamp<std::int64_t>(timeout.count(), 0, 3'600'000);
-  const int ready = ::poll(&entry, 1, static_cast<int>(bounded));
-  return ready > 0;
+  return ::poll(&entry, 1, bounded(timeout)) > 0;
 }
 
 void set_flag(int fd, int level, int name) {
@@ -99,6 +102,13 @@ std::string Socket::peer_address() const {
     return {};
   }
   return text.data();
+}
+
+void wait_any_writable(std::span<const Socket::Handle> sockets, std::chrono::milliseconds timeout) {
+  std::vector<pollfd> entries;
+  entries.reserve(sockets.size());
+  for (const Socket::Handle handle : sockets) entries.push_back({fd_of(handle), POLLOUT, 0});
+  ::poll(entries.data(), static_cast<nfds_t>(entries.size()), bounded(timeout));
 }
 
 std::optional<Socket> accept_connection(Socket::Handle listener,

@@ -5,6 +5,7 @@
 #include <array>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "server/socket.h"
 
@@ -13,12 +14,20 @@ namespace {
 
 constexpr Socket::Handle kNone = INVALID_SOCKET;
 
-bool wait_for(Socket::Handle handle, short events, std::chrono::milliseconds timeout) {
+int bounded(std::chrono::milliseconds timeout) {
+  return static_cast<int>(std::clamp<std::int64_t>(timeout.count(), 0, 3'600'000));
+}
+
+WSAPOLLFD poll_entry(Socket::Handle handle, short events) {
   WSAPOLLFD entry{};
   entry.fd = handle;
   entry.events = events;
-  const auto bounded = std::clamp<std::int64_t>(timeout.count(), 0, 3'600'000);
-  return ::WSAPoll(&entry, 1, static_cast<int>(bounded)) > 0;
+  return entry;
+}
+
+bool wait_for(Socket::Handle handle, short events, std::chrono::milliseconds timeout) {
+  WSAPOLLFD entry = poll_entry(handle, events);
+  return ::WSAPoll(&entry, 1, bounded(timeout)) > 0;
 }
 
 void set_flag(Socket::Handle handle, int level, int name) {
@@ -87,6 +96,18 @@ std::string Socket::peer_address() const {
     return {};
   }
   return text.data();
+}
+
+void wait_any_writable(std::span<const Socket::Handle> sockets, std::chrono::milliseconds timeout) {
+  std::vector<WSAPOLLFD> entries;
+  entries.reserve(sockets.size());
+  for (const Socket::Handle handle : sockets) entries.push_back(poll_entry(handle, POLLWRNORM));
+  if (entries.empty()) {
+    // An error to WSAPoll.
+    std::this_thread::sleep_for(timeout);
+    return;
+  }
+  ::WSAPoll(entries.data(), static_cast<ULONG>(entries.size()), bounded(timeout));
 }
 
 std::optional<Socket> accept_connection(Socket::Handle listener,

@@ -21,7 +21,9 @@ int run_routes() {
   ReaderPool readers("");
   CommitSignal commits;
   NoImports imports;
-  ApiContext context{.readers = readers, .commits = commits, .imports = imports};
+  EventStreams streams(readers, commits);
+  ApiContext context{
+      .readers = readers, .commits = commits, .imports = imports, .streams = streams};
   context.files = embedded_files();
   for (const Route& route : make_routes(context)) {
     std::cout << route.method << ' ' << route.pattern << ' ' << route.operation_id << '\n';

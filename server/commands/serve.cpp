@@ -5,6 +5,7 @@
 
 #include "server/commands/commands.h"
 #include "server/daemon.h"
+#include "server/process_limits.h"
 #include "server/stop_signal.h"
 
 namespace blockwatch {
@@ -12,6 +13,8 @@ namespace blockwatch {
 int run_serve(const ServeConfig& config) {
   // stdout is for the address, so that scripts can read it.
   spdlog::set_default_logger(spdlog::stderr_color_mt("blockwatchd"));
+  raise_open_file_limit();
+  keep_freed_memory();
   StopSignal stop_signal;
   auto daemon = Daemon::start(config);
   if (!daemon) return report_error(daemon.error());

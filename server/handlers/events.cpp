@@ -68,28 +68,46 @@ std::string next_address(const http::Request& request, std::string_view token) {
   return address;
 }
 
+http::Response to_response(const PageCache::Answer& answer) {
+  http::Response response;
+  response.body = answer.body;
+  if (!answer.link.empty()) response.set("Link", answer.link);
+  return response;
+}
+
 http::Response page_answer(ApiContext& context, const http::Request& request,
                            const ApiQuery& query) {
   auto reader = context.readers.borrow();
   if (!reader) return error_answer(reader.error());
+  // "The last hour" is another one a moment later.
+  const bool lasting = !query.asked.since_back && !query.asked.until_back;
+  auto version = lasting ? store_version(**reader) : Result<StoreVersion>(StoreVersion{});
+  if (!version) return error_answer(version.error());
+  if (lasting) {
+    if (const auto known = context.pages->find(request.target, *version)) {
+      return to_response(*known);
+    }
+  }
   auto page = (*reader)->page(page_query(query));
   if (!page) return error_answer(page.error());
 
-  http::Response response;
-  std::string& body = response.body;
-  body.reserve(512 + page->list.events.size() * 640);
+  PageCache::Answer answer;
+  std::string& body = answer.body;
+  body.reserve(512 + page->list.events.size() * 896);
   append_events(body, page->list, query.fields);
   body += ",\"next\":";
   if (page->next) {
     std::string token = encode_page_token(page_token(query, *page->next));
     body += '"' + token + '"';
-    response.set("Link", "<" + next_address(request, token) + ">; rel=\"next\"");
+    answer.link = "<" + next_address(request, token) + ">; rel=\"next\"";
   } else {
     body += "null";
   }
   body += ",\"newest_seq\":" + std::to_string(page->newest_seq);
   if (page->total) body += ",\"total\":" + std::to_string(*page->total);
   body += '}';
+  http::Response response = to_response(answer);
+  if (lasting) context.pages->keep(request.target, *version, std::move(answer));
   return response;
 }
 

@@ -331,9 +331,11 @@ class DaemonTest(unittest.TestCase):
         self.assertEqual(seqs, list(range(1, count + 1)))
 
     def test_clients_that_left_give_their_places_back(self):
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
         server = self.server("--source", "none")
         for _ in range(3):
-            streams = [server.stream("/api/v1/events/stream") for _ in range(32)]
+            streams = [server.stream("/api/v1/events/stream") for _ in range(1024)]
             for stream in streams:
                 self.assertIn(b" 200 ", stream.recv(100))
             refused = server.stream("/api/v1/events/stream")

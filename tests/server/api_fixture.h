@@ -57,15 +57,19 @@ class ApiTest : public testing::Test {
     ASSERT_TRUE(opened) << opened.error().message;
     store_ = std::move(*opened);
     readers_ = std::make_unique<ReaderPool>(folder_.path("events.db"));
+    streams_ = std::make_unique<EventStreams>(*readers_, commits_, stream_options());
     context_ = std::make_unique<ApiContext>(ApiContext{*readers_,
                                                        commits_,
                                                        imports_,
+                                                       *streams_,
                                                        [this] { return service_; },
                                                        [this] { return sources_; },
                                                        [this] { return checks_; },
                                                        {}});
     router_ = std::make_unique<Router>(make_routes(*context_));
   }
+
+  virtual EventStreamsOptions stream_options() const { return {}; }
 
   // Event number n (from 1): one second later than n-1, values that tell it from its neighbours.
   static Event event(std::uint64_t n, TextArena& text) {
@@ -179,6 +183,7 @@ class ApiTest : public testing::Test {
   std::mutex store_mutex_;  // the store takes one thread at a time
   std::unique_ptr<Store> store_;
   std::unique_ptr<ReaderPool> readers_;
+  std::unique_ptr<EventStreams> streams_;
   std::unique_ptr<ApiContext> context_;
   std::unique_ptr<Router> router_;
 };

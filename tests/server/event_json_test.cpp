@@ -127,6 +127,26 @@ TEST(EventJson, EscapesEveryControlCharacter) {
   EXPECT_EQ(out.find('\n'), std::string::npos);
 }
 
+// Bytes of every kind, at every distance from the ends of words and buffers.
+TEST(EventJson, SameBytesAsNlohmannForRandomText) {
+  const std::uint64_t seed = 20260103;
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  std::mt19937_64 random(seed);
+  constexpr std::string_view kOften = "abcdefgh\\\"\n\xC3\xA4\xE2\x82\xAC";
+  for (int i = 0; i < 20'000; ++i) {
+    std::string text(random() % (i % 100 == 0 ? 5000 : 40), '\0');
+    const auto wild = random() % 3;
+    for (char& c : text) {
+      c = random() % 4 < wild ? static_cast<char>(random()) : kOften[random() % kOften.size()];
+    }
+    std::string valid;
+    append_valid_utf8(valid, text);
+    std::string out = "before";
+    append_json_string(out, text);
+    ASSERT_EQ(out, "before" + Json(valid).dump());
+  }
+}
+
 TEST(EventJson, RepeatedRawNamesAreKeptApart) {
   const std::vector<RawField> raw{{"Data", "a"}, {"Data", "b"}, {"", "c"}, {"Data", "d"}};
   Event event;

@@ -1,5 +1,9 @@
+#include <sys/socket.h>
+
 #include <algorithm>
+#include <array>
 #include <atomic>
+#include <optional>
 #include <sstream>
 #include <thread>
 
@@ -40,22 +44,20 @@ std::vector<Frame> parse_frames(const std::string& text) {
   return frames;
 }
 
-// A client on its own thread.
+// A client on its own thread, at the other end of a connection that was handed over.
 class Client {
  public:
-  explicit Client(http::Response response) : response_(std::move(response)) {
-    thread_ = std::thread([this] {
-      response_.stream([this](std::string_view piece) {
-        while (held_) std::this_thread::yield();
-        std::lock_guard lock(mutex_);
-        text_ += piece;
-        return !gone_;
-      });
-      ended_ = true;
-    });
+  explicit Client(const http::Response& response) {
+    std::shared_ptr<void> place = std::make_shared<int>();
+    place_ = place;
+    std::array<int, 2> ends{};
+    EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends.data()), 0);
+    end_.emplace(static_cast<Socket::Handle>(ends[1]));
+    response.hand_over(LiveConnection(Socket(static_cast<Socket::Handle>(ends[0])), false,
+                                      std::chrono::seconds(60), std::move(place)));
+    thread_ = std::thread([this] { receive(); });
   }
   ~Client() {
-    held_ = false;
     gone_ = true;
     thread_.join();
   }
@@ -76,9 +78,28 @@ class Client {
   }
   void hold(bool held) { held_ = held; }
   bool ended() const { return ended_; }
+  // The server has let go of the connection.
+  bool forgotten() const { return place_.expired(); }
+  void hang_up() { end_->shutdown_both(); }
 
  private:
-  http::Response response_;
+  void receive() {
+    std::array<char, 4096> buffer{};
+    while (!gone_) {
+      if (held_ || !end_->wait_readable(std::chrono::milliseconds(2))) {
+        std::this_thread::yield();
+        continue;
+      }
+      const Socket::Transfer transfer = end_->receive(buffer.data(), buffer.size());
+      if (transfer.status == Socket::Status::kClosed) break;
+      std::lock_guard lock(mutex_);
+      text_.append(buffer.data(), transfer.bytes);
+    }
+    ended_ = true;
+  }
+
+  std::optional<Socket> end_;
+  std::weak_ptr<void> place_;
   mutable std::mutex mutex_;
   std::string text_;
   std::atomic<bool> held_ = false;
@@ -89,12 +110,17 @@ class Client {
 
 class Stream : public ApiTest {
  protected:
-  void SetUp() override {
-    ApiTest::SetUp();
-    context_->heartbeat = std::chrono::milliseconds(30);
-    context_->stream_pause = std::chrono::milliseconds(1);
+  EventStreamsOptions stream_options() const override {
+    return {std::chrono::milliseconds(30), std::chrono::milliseconds(1)};
   }
   void TearDown() override { commits_.close(); }
+};
+
+class QuietStream : public Stream {
+ protected:
+  EventStreamsOptions stream_options() const override {
+    return {std::chrono::hours(1), std::chrono::milliseconds(1)};
+  }
 };
 
 std::vector<std::uint64_t> numbers(std::uint64_t first, std::uint64_t last,
@@ -203,11 +229,98 @@ TEST_F(Stream, APositionAboveTheNewestWaitsForIt) {
   EXPECT_THAT(client.ids(), ElementsAre(5, 6));
 }
 
-TEST_F(Stream, EndsWhenTheProgramStops) {
-  context_->heartbeat = std::chrono::hours(1);
+TEST_F(QuietStream, EndsWhenTheProgramStops) {
   Client client(get("/api/v1/events/stream"));
   commits_.close();
   EXPECT_TRUE(eventually([&] { return client.ended(); }, std::chrono::seconds(5)));
+}
+
+TEST_F(QuietStream, AClientThatLeftGivesItsPlaceBack) {
+  store(1, 1);
+  Client waiting(get("/api/v1/events/stream"));
+  Client stays(get("/api/v1/events/stream?after=0"));
+  ASSERT_TRUE(eventually([&] { return stays.ids().size() == 1; }));
+  EXPECT_FALSE(waiting.forgotten());
+  waiting.hang_up();
+  EXPECT_TRUE(eventually([&] { return waiting.forgotten(); }, std::chrono::seconds(5)));
+  store(2, 2);
+  EXPECT_TRUE(eventually([&] { return stays.ids().size() == 2; }));
+}
+
+TEST_F(Stream, EachQuestionHasItsOwnAnswer) {
+  Client all(get("/api/v1/events/stream"));
+  Client few_fields(get("/api/v1/events/stream?fields=seq"));
+  Client drops(get("/api/v1/events/stream?action=drop&fields=seq"));
+  Client late_raw(get("/api/v1/events/stream?include=raw&after=0"));
+  Client text(get("/api/v1/events/stream?q=APP2.EXE&local_port__not=40002"));
+  for (std::uint64_t n = 1; n <= 300; n += 3) store(n, n + 2);
+  Client drops_after_all(get("/api/v1/events/stream?action=drop&fields=seq&after=0"));
+  ASSERT_TRUE(eventually([&] {
+    return all.ids().size() == 300 && few_fields.ids().size() == 300 && drops.ids().size() == 100 &&
+           late_raw.ids().size() == 300 && text.ids().size() == 99 &&
+           drops_after_all.ids().size() == 100;
+  }));
+  EXPECT_EQ(all.ids(), numbers(1, 300));
+  EXPECT_EQ(few_fields.ids(), numbers(1, 300));
+  EXPECT_EQ(drops.ids(), numbers(3, 300, 3));
+  EXPECT_EQ(drops_after_all.ids(), numbers(3, 300, 3));
+  EXPECT_EQ(text.ids(), numbers(5, 300, 3));
+  for (const Frame& frame : few_fields.frames()) {
+    if (frame.id.empty()) continue;
+    EXPECT_EQ(frame.data, "{\"seq\":" + frame.id + "}");
+  }
+  for (const Frame& frame : late_raw.frames()) {
+    if (frame.id.empty()) continue;
+    const Json event = Json::parse(frame.data);
+    EXPECT_EQ(event["raw"]["Extra"], "value, \"" + frame.id + "\"");
+  }
+  for (const Frame& frame : all.frames()) {
+    if (frame.id.empty()) continue;
+    EXPECT_FALSE(Json::parse(frame.data).contains("raw"));
+  }
+}
+
+// More than a live stream takes at once; meanwhile another one follows with a filter.
+TEST_F(Stream, AFloodReachesLiveClientsWhole) {
+  store(1, 3);
+  Client all(get("/api/v1/events/stream?fields=seq"));
+  Client some(get("/api/v1/events/stream?fields=seq&direction=inbound"));
+  store(4, 10'000);
+  store(10'001, 10'010);
+  ASSERT_TRUE(eventually([&] { return all.ids().size() == 10'007 && some.ids().size() == 5004; }));
+  EXPECT_EQ(all.ids(), numbers(4, 10'010));
+  EXPECT_EQ(some.ids(), numbers(4, 10'010, 2));
+}
+
+// Whatever retention takes from a client that does not read is told to it: nothing is missing
+// between its frames.
+TEST_F(Stream, ASlowClientIsToldWhatRetentionTook) {
+  store(1, 10);
+  Client slow(get("/api/v1/events/stream?after=0"));
+  ASSERT_TRUE(eventually([&] { return slow.ids().size() == 10; }));
+  slow.hold(true);
+  for (std::uint64_t n = 11; n <= 4000; n += 10) store(n, n + 9);
+  {
+    std::lock_guard lock(store_mutex_);
+    ASSERT_TRUE(store_->delete_oldest(3500, kMaxTimestamp));
+  }
+  slow.hold(false);
+  ASSERT_TRUE(eventually([&] { return !slow.ids().empty() && slow.ids().back() == 4000; }));
+  std::uint64_t next = 1;
+  bool gap = false;
+  for (const Frame& frame : slow.frames()) {
+    if (frame.id.empty()) continue;
+    if (frame.event == "gap") {
+      gap = true;
+      EXPECT_EQ(frame.data,
+                "{\"from_seq\":" + std::to_string(next) + ",\"to_seq\":" + frame.id + "}");
+    } else {
+      EXPECT_EQ(frame.id, std::to_string(next));
+    }
+    next = std::stoull(frame.id) + 1;
+  }
+  EXPECT_TRUE(gap);
+  EXPECT_EQ(next, 4001U);
 }
 
 TEST_F(Stream, HoldsNoReaderWhileItWaits) {

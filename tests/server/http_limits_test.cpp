@@ -192,6 +192,122 @@ TEST(HttpStreamTest, StalledReadersDelayNobody) {
   }
 }
 
+TEST(HttpStreamTest, ExportsHaveASmallerCap) {
+  HttpServerOptions options;
+  options.max_exports = 1;
+  TestServer server(options);
+  RawClient live(server.port());
+  live.send(server.get("/api/v1/live"));
+  ASSERT_THAT(live.receive_until("tick\n"), HasSubstr("200 OK"));
+  RawClient refused(server.port());
+  EXPECT_EQ(refused.ask(server.get("/api/v1/numbers")).status, 503);
+  RawClient given(server.port());
+  given.send(server.get("/api/v1/given"));
+  EXPECT_EQ(given.receive(true).status, 200) << "this one needs no thread";
+}
+
+// What was handed over has its place among the streams until it is let go, and none among the
+// connections, which have threads.
+TEST(HttpHandOverTest, CountsAsAStreamAndTakesNoPlaceOfAConnection) {
+  HttpServerOptions options;
+  options.max_streams = 3;
+  options.max_connections = 2;
+  TestServer server(options);
+  std::vector<std::unique_ptr<RawClient>> clients;
+  for (std::size_t i = 0; i < 3; ++i) {
+    clients.push_back(std::make_unique<RawClient>(server.port()));
+    clients.back()->send(server.get("/api/v1/given"));
+    ASSERT_EQ(clients.back()->receive(true).status, 200);
+    ASSERT_TRUE(eventually([&] { return server.given_count() == i + 1; }));
+  }
+  EXPECT_EQ(server.http().counters().streams, 3U);
+  EXPECT_TRUE(eventually([&] { return server.http().counters().connections == 3; }));
+  RawClient refused(server.port());
+  EXPECT_EQ(refused.ask(server.get("/api/v1/given")).status, 503);
+  RawClient normal(server.port());
+  EXPECT_EQ(normal.ask(server.get("/api/v1/small")).status, 200);
+  server.take_given();
+  EXPECT_EQ(server.http().counters().streams, 0U);
+  EXPECT_EQ(clients.front()->receive_all(), "") << "closed without a last chunk: not whole";
+}
+
+TEST(HttpHandOverTest, SendsChunksAndTheirEnd) {
+  TestServer server;
+  RawClient client(server.port());
+  client.send(server.get("/api/v1/given"));
+  ASSERT_TRUE(eventually([&] { return server.given_count() == 1; }));
+  std::vector<LiveConnection> given = server.take_given();
+  const auto chunk = std::make_shared<SharedChunk>("0123456789abcdef!");
+  ASSERT_TRUE(given.front().send(chunk, steady_clock::now()));
+  EXPECT_TRUE(given.front().idle());
+  EXPECT_TRUE(given.front().is_client_there());
+  given.front().end();
+  const RawResponse response = client.receive();
+  EXPECT_EQ(response.status, 200);
+  EXPECT_EQ(response.header("transfer-encoding"), "chunked");
+  EXPECT_EQ(response.header("content-type"), "text/event-stream");
+  EXPECT_EQ(response.header("x-content-type-options"), "nosniff");
+  EXPECT_EQ(response.body, "0123456789abcdef!");
+  EXPECT_TRUE(response.complete);
+  given.clear();
+  EXPECT_TRUE(client.closes_within(seconds(5)));
+}
+
+TEST(HttpHandOverTest, SendsHttp10ClientsPlainText) {
+  TestServer server;
+  RawClient client(server.port());
+  client.send("GET /api/v1/given HTTP/1.0\r\nHost: 127.0.0.1:" + std::to_string(server.port()) +
+              "\r\n\r\n");
+  ASSERT_TRUE(eventually([&] { return server.given_count() == 1; }));
+  std::vector<LiveConnection> given = server.take_given();
+  ASSERT_TRUE(given.front().send(std::make_shared<SharedChunk>("text"), steady_clock::now()));
+  given.front().end();
+  EXPECT_TRUE(client.receive_all().ends_with("\r\n\r\ntext"));
+}
+
+TEST(HttpHandOverTest, HeadKeepsItsConnection) {
+  TestServer server;
+  RawClient client(server.port());
+  client.send(server.request("HEAD", "/api/v1/given"));
+  EXPECT_EQ(client.receive(true).status, 200);
+  EXPECT_TRUE(eventually([&] { return server.http().counters().connections == 0; }));
+  EXPECT_EQ(server.given_count(), 0U);
+}
+
+// Until nothing more fits the bytes are kept, and nothing is lost when the client reads again.
+TEST(HttpHandOverTest, ASlowClientIsWaitedForAndThenGivenUp) {
+  HttpServerOptions options;
+  options.stream_stall = milliseconds(200);
+  TestServer server(options);
+  RawClient client(server.port(), 4096);
+  client.send(server.get("/api/v1/given"));
+  ASSERT_TRUE(eventually([&] { return server.given_count() == 1; }));
+  std::vector<LiveConnection> given = server.take_given();
+  LiveConnection& connection = given.front();
+  const std::string text(10'000, 'x');
+  const auto chunk = std::make_shared<SharedChunk>(text);
+  const auto begin = steady_clock::now();
+  std::size_t sent = 0;
+  while (connection.idle()) {
+    ASSERT_TRUE(connection.send(chunk, begin));
+    ++sent;
+  }
+  EXPECT_TRUE(connection.flush(begin + milliseconds(199)));
+  EXPECT_FALSE(connection.flush(begin + milliseconds(200))) << "it stalled for too long";
+  std::thread reader([&] { client.closes_within(seconds(20)); });
+  ASSERT_TRUE(eventually([&] {
+    const Socket::Handle handle = connection.handle();
+    wait_any_writable({&handle, 1}, milliseconds(10));
+    return connection.flush(begin) && connection.idle();
+  }));
+  connection.end();
+  given.clear();
+  reader.join();
+  const RawResponse response = client.receive();
+  EXPECT_TRUE(response.complete);
+  EXPECT_EQ(response.body.size(), sent * text.size());
+}
+
 TEST(HttpCapTest, TellsOneConnectionTooMany) {
   HttpServerOptions options;
   options.max_connections = 4;

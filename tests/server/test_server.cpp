@@ -82,6 +82,15 @@ std::vector<Route> TestServer::make_routes() {
     };
     return response;
   };
+  const auto given = [this](const http::Request& /*request*/) {
+    http::Response response;
+    response.content_type = "text/event-stream";
+    response.hand_over = [this](LiveConnection&& connection) {
+      const std::lock_guard lock(given_mutex_);
+      given_.push_back(std::move(connection));
+    };
+    return response;
+  };
   const auto small = [](const http::Request& /*request*/) {
     http::Response response;
     response.body = R"({"ok":true})";
@@ -100,6 +109,7 @@ std::vector<Route> TestServer::make_routes() {
       {"GET", "/api/v1/numbers", "numbers", Permission::kRead, numbers},
       {"GET", "/api/v1/live", "live", Permission::kRead, live, {}, true},
       {"GET", "/api/v1/flood", "flood", Permission::kRead, flood, {}, true},
+      {"GET", "/api/v1/given", "given", Permission::kRead, given, {}, true},
       {"POST",
        "/api/v1/imports",
        "import",

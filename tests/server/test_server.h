@@ -2,13 +2,17 @@
 // A running transport with a few routes, for tests of connections.
 
 #include <atomic>
+#include <cstddef>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "server/access.h"
 #include "server/http_server.h"
+#include "server/live_connection.h"
 #include "server/routes.h"
 #include "server/tokens.h"
 #include "tests/server/raw_client.h"
@@ -22,8 +26,8 @@ namespace blockwatch {
 //   scope import, up to 8 MiB, gzip allowed: the number of bytes read POST /api/v1/notes    scope
 //   admin, JSON up to 1000 bytes: the body GET /api/v1/numbers   a stream: "0\n" to "9999\n" GET
 //   /api/v1/live      a stream slot: "tick\n" until the client goes or the server stops GET
-//   /api/v1/flood     a stream slot: numbered lines of 1000 bytes, flood_lines of them GET / a page
-//   for everyone
+//   /api/v1/flood     a stream slot: numbered lines of 1000 bytes, flood_lines of them GET
+//   /api/v1/given     hands its connection over to `given` GET / a page for everyone
 class TestServer {
  public:
   explicit TestServer(HttpServerOptions options = {}, AccessOptions access = {});
@@ -48,10 +52,22 @@ class TestServer {
   std::atomic<std::uint64_t> flood_lines{10'000};
   std::atomic<int> live_streams{0};  // handlers of /api/v1/live now running
 
+  // Connections of /api/v1/given.
+  std::size_t given_count() const {
+    const std::lock_guard lock(given_mutex_);
+    return given_.size();
+  }
+  std::vector<LiveConnection> take_given() {
+    const std::lock_guard lock(given_mutex_);
+    return std::exchange(given_, {});
+  }
+
  private:
   std::vector<Route> make_routes();
 
   TempDir folder_;
+  mutable std::mutex given_mutex_;
+  std::vector<LiveConnection> given_;  // guarded by given_mutex_
   std::unique_ptr<TokenStore> tokens_;
   std::unique_ptr<Router> router_;
   std::unique_ptr<Access> access_;

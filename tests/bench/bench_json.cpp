@@ -1,0 +1,135 @@
+// Microseconds for a page of 100 events as JSON, beside the same bytes by nlohmann's library.
+//
+//   bench_json [--short]
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstring>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "server/event_json.h"
+#include "storage/words.h"
+
+namespace blockwatch {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using Json = nlohmann::ordered_json;
+
+constexpr std::size_t kEvents = 100;
+
+// Blocked connections as one machine records them.
+EventList typical_events() {
+  EventList list;
+  for (std::size_t n = 0; n < kEvents; ++n) {
+    Event e;
+    e.seq = 8'000'000 + n;
+    e.time = Timestamp{17'000'000'000'000'000 + static_cast<std::int64_t>(n) * 31'234'567};
+    e.received_time = Timestamp{e.time.ticks + 12'345'678};
+    e.source = "windows:Security";
+    e.host = "PC01.example.corp";
+    e.record_id = 123'456'789 + n;
+    e.event_id = n % 3 == 0 ? 5152 : 5157;
+    e.event_version = 1;
+    e.direction = n % 4 == 0 ? Direction::kInbound : Direction::kOutbound;
+    e.protocol = static_cast<std::uint8_t>(n % 3 == 0 ? 17 : 6);
+    e.local_address = IpAddress::v4(0xc0a80164U);
+    e.remote_address = n % 10 == 9
+                           ? *parse_ip_address("2001:db8::" + std::to_string(n))
+                           : IpAddress::v4(0xC6336400U + static_cast<std::uint32_t>(n * 77));
+    e.local_port = static_cast<std::uint16_t>(49152 + n * 13);
+    e.remote_port = n % 2 == 0 ? 443 : 53;
+    e.process_id = 400 + n * 36;
+    e.application = list.text.copy("\\device\\harddiskvolume3\\program files\\vendor" +
+                                   std::to_string(n % 7) + "\\product\\bin\\App.exe");
+    e.filter_id = 65000 + n % 40;
+    e.filter_origin = "Block outbound";
+    e.layer_id = 48;
+    e.layer = "connect";
+    e.reason = n % 4 == 0 ? Reason::kDefaultInbound : Reason::kRule;
+    list.events.push_back(e);
+  }
+  return list;
+}
+
+Json library_event(const Event& e) {
+  auto text = [](std::string_view t) { return t.empty() ? Json(nullptr) : Json(t); };
+  auto value = [](const auto& v) { return v ? Json(*v) : Json(nullptr); };
+  auto word = [](const auto& v) { return v ? Json(to_word(*v)) : Json(nullptr); };
+  auto address = [](const auto& v) { return v ? Json(format_ip_address(*v)) : Json(nullptr); };
+  Json json;
+  json["id"] = std::to_string(e.seq);
+  json["seq"] = e.seq;
+  json["time"] = format_rfc3339(e.time);
+  json["received_time"] = format_rfc3339(e.received_time);
+  json["source"] = text(e.source);
+  json["host"] = text(e.host);
+  json["record_id"] = value(e.record_id);
+  json["event_id"] = e.event_id;
+  json["event_version"] = e.event_version;
+  json["action"] = to_word(action_of(e.event_id));
+  json["scope"] = to_word(scope_of(e.event_id));
+  json["direction"] = word(e.direction);
+  json["protocol"] = value(e.protocol);
+  json["protocol_name"] = e.protocol ? text(protocol_name(*e.protocol)) : Json(nullptr);
+  json["local_address"] = address(e.local_address);
+  json["local_port"] = value(e.local_port);
+  json["remote_address"] = address(e.remote_address);
+  json["remote_port"] = value(e.remote_port);
+  json["icmp_type"] = value(e.icmp_type);
+  json["icmp_code"] = value(e.icmp_code);
+  json["process_id"] = value(e.process_id);
+  json["application"] = text(e.application);
+  json["application_name"] = text(application_name(e.application));
+  json["user"] = text(e.user);
+  json["filter_id"] = value(e.filter_id);
+  json["filter_name"] = text(e.filter_name);
+  json["filter_origin"] = text(e.filter_origin);
+  json["layer_id"] = value(e.layer_id);
+  json["layer"] = text(e.layer);
+  json["interface_index"] = value(e.interface_index);
+  json["reason"] = to_word(e.reason);
+  return json;
+}
+
+template <class Make>
+double median_us(int runs, Make make) {
+  std::vector<double> us;
+  for (int i = 0; i < runs; ++i) {
+    const auto start = Clock::now();
+    make();
+    us.push_back(std::chrono::duration<double, std::micro>(Clock::now() - start).count());
+  }
+  std::nth_element(us.begin(), us.begin() + runs / 2, us.end());
+  return us[static_cast<std::size_t>(runs) / 2];
+}
+
+bool run(int runs) {
+  const EventList list = typical_events();
+  std::string ours;
+  std::string library;
+  const double our_us = median_us(runs, [&] {
+    ours.clear();
+    for (const Event& event : list.events) append_json(ours, event, default_event_fields());
+  });
+  const double library_us = median_us(std::max(20, runs / 10), [&] {
+    library.clear();
+    for (const Event& event : list.events) library += library_event(event).dump();
+  });
+  std::printf("100 events, %zu bytes: %.1f us; by nlohmann %.1f us, %.1f times as long\n",
+              ours.size(), our_us, library_us, library_us / our_us);
+  if (ours == library) return true;
+  std::printf("bench_json: the bytes differ\n");
+  return false;
+}
+
+}  // namespace
+}  // namespace blockwatch
+
+int main(int argc, char** argv) {
+  const bool is_short = argc > 1 && std::strcmp(argv[1], "--short") == 0;
+  return blockwatch::run(is_short ? 200 : 5000) ? 0 : 1;
+}
