@@ -18,6 +18,13 @@ inline std::uint64_t load_u64(const std::uint8_t* p) noexcept {
   return load_u32(p) | static_cast<std::uint64_t>(load_u32(p + 4)) << 32;
 }
 
+inline void store_u32(std::uint32_t n, char* p) noexcept {
+  p[0] = static_cast<char>(n);
+  p[1] = static_cast<char>(n >> 8);
+  p[2] = static_cast<char>(n >> 16);
+  p[3] = static_cast<char>(n >> 24);
+}
+
 // A view of bytes that outlive it. Offsets are 32-bit because nothing in a log is addressed further
 // than its 64 KiB chunk reaches; `has` never overflows.
 class Bytes {

@@ -46,20 +46,36 @@ bool find_value(Bytes chunk, std::uint32_t table, std::uint32_t end, std::uint32
 
 ChunkDecoder::ChunkDecoder(const DecodeOptions& options)
     : options_(options),
-      general_([](const void* self,
-                  std::uint32_t id) { return static_cast<const ChunkDecoder*>(self)->wants(id); },
-               this) {}
-
-bool ChunkDecoder::wants(std::uint32_t event_id) const {
-  return options_.record.has_event_id(event_id) || winlog::HostKnowledge::is_evidence(event_id);
+      general_(
+          [](const void* self, std::uint32_t id) {
+            return winlog::HostKnowledge::is_evidence(id) ||
+                   static_cast<const ChunkDecoder*>(self)->is_wanted(id);
+          },
+          this) {
+  for (const std::uint16_t id : kEventIds) {
+    if (id >= 5150 && options.record.has_event_id(id)) wanted_ids_ |= 1U << (id - 5150U);
+  }
 }
 
 void ChunkDecoder::begin_piece(DecodedPiece& out) {
-  texts_.forget();
   out_ = &out;
-  out.list.events.reserve(events_in_piece_ + events_in_piece_ / 8);
-  events_in_piece_ = 0;
+  begin_list();
+}
+
+void ChunkDecoder::begin_list() {
+  const std::size_t expected = events_ != nullptr ? events_in_list_ : 0;
+  events_ = &out_->events.emplace_back();
+  ++list_number_;
+  events_->list.events.reserve(expected + expected / 8);
+  events_in_list_ = 0;
   source_ = {};
+  forget_texts();
+}
+
+void ChunkDecoder::forget_texts() {
+  texts_.forget();
+  host_.forget();
+  channel_.forget();
 }
 
 void ChunkDecoder::decode(Bytes chunk, std::uint64_t file_offset) {
@@ -82,7 +98,8 @@ void ChunkDecoder::decode(Bytes chunk, std::uint64_t file_offset) {
   if (!trusted) report.note(file_offset, std::move(fault));
   if (!walkable) return;
   chunk_ = {chunk, kTokensPerChunk};
-  plans_.begin_chunk();
+  if (list().events.size() >= kFullList) begin_list();
+  if (plans_.begin_chunk() == PlanCache::Plans::kSomeDropped) forget_texts();
   walk_records(file_offset, header.free_offset, trusted);
 }
 
@@ -127,10 +144,9 @@ const char* ChunkDecoder::read_record(const Record& record) {
   TemplateInstance instance;
   if (options_.path == DecodePath::kGeneral || !find_instance(bytes, begin, record.end, instance))
     return read_generally(record);
-  Plan* plan = plans_.find(chunk_, instance.definition, PlanCache::Root::kRecord,
-                           Plan::Depth::kEventId, texts_, out_->list.text);
-  if (plan == nullptr || !plan->usable) return read_generally(record);
-  const Origin& id = plan->origin(Slot::kEventId);
+  PlanCache::Entry* const entry = plans_.find(chunk_, instance.definition, Root::kRecord);
+  if (entry == nullptr || !entry->plan->id_usable()) return read_generally(record);
+  const Origin& id = entry->plan->origin(Slot::kEventId);
   Value value = id.literal;
   if (id.kind == Origin::Kind::kValue &&
       !find_value(bytes, instance.values, record.end, id.index, value))
@@ -141,48 +157,51 @@ const char* ChunkDecoder::read_record(const Record& record) {
   } else {
     event_id = fitting<std::uint16_t>(to_number(value));
   }
-  if (options_.record.has_event_id(event_id)) return read_by_plan(record, instance, *plan);
+  if (is_wanted(event_id)) return read_by_plan(record, instance, *entry->plan);
   if (winlog::HostKnowledge::is_evidence(event_id))
-    take_evidence(*plan, instance, record, event_id);
+    take_evidence(*entry, instance, record, event_id);
   return nullptr;
 }
 
-std::string_view ChunkDecoder::text(const Origin& origin, const InstanceValues& values) {
-  return texts_.text(values.of(origin), out_->list.text);
+bool ChunkDecoder::is_ours(const Value& provider) {
+  const std::string_view bytes(reinterpret_cast<const char*>(provider.bytes), provider.size);
+  if (provider.is(ValueType::kString) && !bytes.empty() && bytes == our_provider_) return true;
+  std::string text(max_text_size(provider), '\0');
+  text.resize(static_cast<std::size_t>(render(provider, text.data()) - text.data()));
+  if (!winlog::is_wanted_provider(text)) return false;
+  if (provider.is(ValueType::kString)) our_provider_ = bytes;
+  return true;
 }
 
 // One version for each template of a chunk is enough, and keeps the many logon records cheap.
-void ChunkDecoder::take_evidence(Plan& plan, const TemplateInstance& instance, const Record& record,
-                                 std::uint32_t event_id) {
+void ChunkDecoder::take_evidence(PlanCache::Entry& entry, const TemplateInstance& instance,
+                                 const Record& record, std::uint32_t event_id) {
   const std::uint8_t kind = event_id == 4624 ? 1 : 2;
-  if ((plan.evidence_taken & kind) != 0) return;
-  const Plan* all = plans_.find(chunk_, instance.definition, PlanCache::Root::kRecord,
-                                Plan::Depth::kAll, texts_, out_->list.text);
-  if (all == nullptr || !all->usable ||
-      values_.read(chunk_.bytes, instance.values, record.end) != InstanceValues::Outcome::kRead)
+  const Plan& plan = *entry.plan;
+  if ((entry.evidence_taken & kind) != 0 || !plan.usable()) return;
+  if (values_.read(chunk_.bytes, instance.values, record.end) != InstanceValues::Outcome::kRead)
     return;
-  if (!winlog::is_wanted_provider(text(all->origin(Slot::kProvider), values_))) return;
-  const Origin& host = all->origin(Slot::kHost);
-  if (host.kind == Origin::Kind::kLiteral) plan.evidence_taken |= kind;
-  const auto version = to_number(values_.of(all->origin(Slot::kVersion)));
-  add_evidence(text(host, values_), event_id, fitting<std::uint8_t>(version));
+  if (!is_ours(values_.of(plan.origin(Slot::kProvider)))) return;
+  const Origin& host = plan.origin(Slot::kHost);
+  if (host.kind == Origin::Kind::kLiteral) entry.evidence_taken |= kind;
+  const auto version = to_number(values_.of(plan.origin(Slot::kVersion)));
+  add_evidence(host_.text(values_.of(host), list().text), event_id, fitting<std::uint8_t>(version));
 }
 
 void ChunkDecoder::add_evidence(std::string_view host, std::uint32_t event_id,
                                 std::uint8_t version) {
-  for (auto last = out_->evidence.rbegin(); last != out_->evidence.rend(); ++last) {
+  std::vector<Evidence>& evidence = events_->evidence;
+  for (auto last = evidence.rbegin(); last != evidence.rend(); ++last) {
     if (last->event_id != event_id || last->host != host) continue;
     if (last->version == version) return;
     break;
   }
-  out_->evidence.push_back({out_->list.events.size(), host, event_id, version});
+  evidence.push_back({list().events.size(), host, event_id, version});
 }
 
 const char* ChunkDecoder::read_by_plan(const Record& record, const TemplateInstance& instance,
-                                       const Plan& first) {
-  const Plan* plan = plans_.find(chunk_, first.definition, PlanCache::Root::kRecord,
-                                 Plan::Depth::kAll, texts_, out_->list.text);
-  if (plan == nullptr || !plan->usable) return read_generally(record);
+                                       Plan& plan) {
+  if (!plan.usable()) return read_generally(record);
   const Bytes bytes = chunk_.bytes;
   using Outcome = InstanceValues::Outcome;
   switch (values_.read(bytes, instance.values, record.end)) {
@@ -193,11 +212,11 @@ const char* ChunkDecoder::read_by_plan(const Record& record, const TemplateInsta
     case Outcome::kBroken:
       return "its values do not fit";
   }
-  const auto system_value = [&](Slot slot) { return values_.of(plan->origin(slot)); };
+  const auto system_value = [&](Slot slot) { return values_.of(plan.origin(slot)); };
 
+  if (!is_ours(system_value(Slot::kProvider))) return nullptr;
   winlog::SystemFields system;
-  system.provider = text(plan->origin(Slot::kProvider), values_);
-  if (!winlog::is_wanted_provider(system.provider)) return nullptr;
+  system.provider = winlog::kProvider;
   system.event_id = fitting<std::uint16_t>(to_number(system_value(Slot::kEventId)));
   system.version = fitting<std::uint8_t>(to_number(system_value(Slot::kVersion)));
   const Value time = system_value(Slot::kTime);
@@ -206,22 +225,22 @@ const char* ChunkDecoder::read_by_plan(const Record& record, const TemplateInsta
   if (!filetime && !time.is(ValueType::kNull)) return read_generally(record);
   system.time = from_filetime(filetime.value_or(record.header.filetime));
   system.record_id = to_number(system_value(Slot::kRecordId)).value_or(record.header.id);
-  system.host = text(plan->origin(Slot::kHost), values_);
-  system.channel = text(plan->origin(Slot::kChannel), values_);
+  system.host = host_.text(system_value(Slot::kHost), list().text);
+  system.channel = channel_.text(system_value(Slot::kChannel), list().text);
 
-  const Value data = values_.of(plan->data);
-  if (!data.is(ValueType::kBinXml)) return add_planned(system, *plan, values_, record);
+  const Value data = values_.of(plan.data());
+  if (!data.is(ValueType::kBinXml)) return add_planned(system, plan, values_, record);
   const auto at = static_cast<std::uint32_t>(data.bytes - bytes.at(0));
   TemplateInstance inner;
-  if (!plan->names.empty() || !find_instance(bytes, at, at + data.size, inner))
+  if (!plan.values().empty() || !find_instance(bytes, at, at + data.size, inner))
     return read_generally(record);
-  const Plan* data_plan = plans_.find(chunk_, inner.definition, PlanCache::Root::kEventContent,
-                                      Plan::Depth::kAll, texts_, out_->list.text);
-  if (data_plan == nullptr || !data_plan->usable || data_plan->data.kind != Origin::Kind::kAbsent)
+  const PlanCache::Entry* const entry = plans_.find(chunk_, inner.definition, Root::kEventContent);
+  if (entry == nullptr || !entry->plan->usable() ||
+      entry->plan->data().kind != Origin::Kind::kAbsent)
     return read_generally(record);
   switch (data_values_.read(bytes, inner.values, at + data.size)) {
     case Outcome::kRead:
-      return add_planned(system, *data_plan, data_values_, record);
+      return add_planned(system, *entry->plan, data_values_, record);
     case Outcome::kTooMany:
       return read_generally(record);
     default:
@@ -229,17 +248,35 @@ const char* ChunkDecoder::read_by_plan(const Record& record, const TemplateInsta
   }
 }
 
-const char* ChunkDecoder::add_planned(const winlog::SystemFields& system, const Plan& plan,
+const char* ChunkDecoder::add_planned(const winlog::SystemFields& system, Plan& plan,
                                       const InstanceValues& values, const Record& record) {
-  TextArena& arena = out_->list.text;
-  const std::size_t fields = plan.names.size();
-  const std::span<RawField> raw = arena.array<RawField>(fields);
-  for (std::size_t i = 0; i < fields; ++i) {
-    const Value value = values.of(plan.values[i]);
-    if (value.is(ValueType::kBinXml)) return read_generally(record);
-    raw[i] = {plan.names[i], texts_.text(value, arena)};
+  TextArena& arena = list().text;
+  const std::span<const Origin> origins = plan.values();
+  const std::span<const std::string_view> names = plan.names(arena, list_number_);
+  const std::span<RawField> raw = arena.array<RawField>(origins.size());
+  numbers_.resize(origins.size());
+
+  // One allocation for all texts of the record. A value may be used for several fields.
+  std::size_t size = 0;
+  for (const Origin& origin : origins) {
+    const Value value = values.of(origin);
+    if (value.is(ValueType::kBinXml) || (value.type & kArrayFlag) != 0)
+      return read_generally(record);
+    size += value.size;
   }
-  return add_event(system, raw, plan.roles);
+  const std::size_t room = max_text_size(origins.size(), size);
+  char* const begin = arena.allocate(room, 1);
+  char* out = begin;
+  for (std::size_t i = 0; i < origins.size(); ++i) {
+    const Value value = values.of(origins[i]);
+    numbers_[i] = unsigned_value(value);
+    const std::string_view text = numbers_[i]
+                                      ? TextCache::number(*numbers_[i], is_hexadecimal(value), out)
+                                      : texts_.text(value, out);
+    raw[i] = {names[i], text};
+  }
+  arena.shrink(room - static_cast<std::size_t>(out - begin));
+  return add_event(system, raw, plan.roles(), numbers_);
 }
 
 const char* ChunkDecoder::read_generally(const Record& record) {
@@ -247,7 +284,7 @@ const char* ChunkDecoder::read_generally(const Record& record) {
   if (outcome == RecordReader::Outcome::kBroken) return general_.fault_text();
   if (outcome == RecordReader::Outcome::kSkipped) return nullptr;
   if (!winlog::is_wanted_provider(general_.text(Slot::kProvider))) return nullptr;
-  TextArena& arena = out_->list.text;
+  TextArena& arena = list().text;
   const auto version = fitting<std::uint8_t>(general_.number(Slot::kVersion));
   if (winlog::HostKnowledge::is_evidence(general_.event_id())) {
     add_evidence(arena.copy(general_.text(Slot::kHost)), general_.event_id(), version);
@@ -271,21 +308,21 @@ const char* ChunkDecoder::read_generally(const Record& record) {
     raw[i] = {arena.copy(fields[i].name), arena.copy(fields[i].value)};
     roles_.push_back(winlog::role_of(fields[i].name));
   }
-  return add_event(system, raw, roles_);
+  return add_event(system, raw, roles_, {});
 }
 
 const char* ChunkDecoder::add_event(const winlog::SystemFields& system,
                                     std::span<const RawField> raw,
-                                    std::span<const winlog::FieldRole> roles) {
-  Result<Event> event = winlog::to_event(system, raw, roles);
-  if (!event) {
-    problem_ = std::move(event.error().message);
+                                    std::span<const winlog::FieldRole> roles,
+                                    std::span<const std::optional<std::uint64_t>> numbers) {
+  std::vector<Event>& events = list().events;
+  if (auto error = maker_.add(system, raw, roles, numbers, events)) {
+    problem_ = std::move(error->message);
     return problem_.c_str();
   }
-  if (source_.empty()) source_ = out_->list.text.copy(options_.source);
-  event->source = source_;
-  out_->list.events.push_back(*event);
-  ++events_in_piece_;
+  if (source_.empty()) source_ = list().text.copy(options_.source);
+  events.back().source = source_;
+  ++events_in_list_;
   return nullptr;
 }
 

@@ -11,8 +11,9 @@
 
 namespace blockwatch::evtx {
 
-// Few enough that the chunks are still in the processor's cache when they are decoded.
-inline constexpr std::uint64_t kPieceChunks = 4;
+// Enough that the calls cost little, few enough that the chunks are still in the processor's cache
+// when they are decoded.
+inline constexpr std::uint64_t kPieceChunks = 16;
 inline constexpr std::uint64_t kPieceSize = kPieceChunks * kChunkSize;
 
 // The part of the file that chunks can be in, as long as the file was when reading began.

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <optional>
 
+#include "monitor/evtx/bytes.h"
+
 namespace blockwatch::evtx {
 
 // Type codes of the format ([MS-EVEN6] 2.2.12); others exist and are rendered as hexadecimal bytes.
@@ -44,13 +46,48 @@ struct Value {
   bool is(ValueType t) const noexcept { return type == static_cast<std::uint8_t>(t); }
 };
 
-// Room that render() may need for the value, in bytes.
+// Room that render() may need, in bytes: for the value, and for `count` values of `size` bytes
+// altogether that are no arrays.
 std::size_t max_text_size(const Value& value) noexcept;
+constexpr std::size_t max_text_size(std::size_t count, std::size_t size) noexcept {
+  // A UTF-16 unit or an ANSI byte becomes at most 3 bytes. The longest text of a scalar is a GUID's
+  // with 38; a SID begins with at most 24 bytes, and 4 bytes of it become at most 11.
+  constexpr std::size_t kBytesPerByte = 3;
+  constexpr std::size_t kMaxScalarText = 40;
+  return kBytesPerByte * size + kMaxScalarText * count;
+}
 
 // Writes the value as UTF-8 and returns the end; `out` has room for max_text_size(value). Null and
 // empty values give nothing. The elements of an array are separated by commas. A value whose size
 // does not fit its type is written as hexadecimal bytes, so that nothing is lost or made up.
 char* render(const Value& value, char* out) noexcept;
+
+// The value if it is an unsigned integer, decimal or hexadecimal, of its type's size.
+inline std::optional<std::uint64_t> unsigned_value(const Value& value) noexcept {
+  switch (static_cast<ValueType>(value.type)) {
+    case ValueType::kUInt8:
+      if (value.size == 1) return *value.bytes;
+      break;
+    case ValueType::kUInt16:
+      if (value.size == 2) return load_u16(value.bytes);
+      break;
+    case ValueType::kUInt32:
+    case ValueType::kHexInt32:
+      if (value.size == 4) return load_u32(value.bytes);
+      break;
+    case ValueType::kUInt64:
+    case ValueType::kHexInt64:
+      if (value.size == 8) return load_u64(value.bytes);
+      break;
+    default:
+      break;
+  }
+  return std::nullopt;
+}
+
+inline bool is_hexadecimal(const Value& value) noexcept {
+  return value.is(ValueType::kHexInt32) || value.is(ValueType::kHexInt64);
+}
 
 // The value as a number if it is an integer that is not negative, or text that holds one.
 std::optional<std::uint64_t> to_number(const Value& value) noexcept;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstring>
 #include <limits>
 #include <string>
 
@@ -48,69 +49,125 @@ std::string_view text_or_absent(std::string_view value) noexcept {
   return value == "-" ? std::string_view{} : value;
 }
 
-template <class T>
-void set_once(std::optional<T>& field, std::optional<T> value) noexcept {
-  if (!field) field = value;
-}
-
 void set_once(std::string_view& field, std::string_view value) noexcept {
   if (field.empty()) field = value;
 }
 
-void set_field(Event& event, FieldRole role, std::string_view value) {
+// A field's value: its text and, where the format holds it as one, the number that it says.
+struct FieldValue {
+  std::string_view text;
+  const std::optional<std::uint64_t>& number;
+};
+
+template <class T>
+void set_once(std::optional<T>& field, const FieldValue& value) noexcept {
+  if (field) return;
+  if (!value.number) {
+    field = number<T>(value.text);
+  } else if (*value.number <= std::numeric_limits<T>::max()) {
+    field = static_cast<T>(*value.number);
+  }
+}
+
+// Sets what the role says; `read_address` reads the text of an address.
+template <class ReadAddress>
+void set_field(Event& event, FieldRole role, const FieldValue& value, ReadAddress read_address) {
   switch (role) {
     case FieldRole::kOther:
       break;
     case FieldRole::kProcessId:
-      set_once(event.process_id, number<std::uint64_t>(value));
+      set_once(event.process_id, value);
       break;
     case FieldRole::kApplication:
-      set_once(event.application, text_or_absent(value));
+      set_once(event.application, text_or_absent(value.text));
       break;
     case FieldRole::kDirection:
-      set_once(event.direction, direction_of(value));
+      if (!event.direction) event.direction = direction_of(value.text);
       break;
     case FieldRole::kSourceAddress:
-      set_once(event.local_address, parse_ip_address(value));
+      if (!event.local_address) event.local_address = read_address(value.text);
       break;
     case FieldRole::kSourcePort:
-      set_once(event.local_port, number<std::uint16_t>(value));
+      set_once(event.local_port, value);
       break;
     case FieldRole::kDestAddress:
-      set_once(event.remote_address, parse_ip_address(value));
+      if (!event.remote_address) event.remote_address = read_address(value.text);
       break;
     case FieldRole::kDestPort:
-      set_once(event.remote_port, number<std::uint16_t>(value));
+      set_once(event.remote_port, value);
       break;
     case FieldRole::kProtocol:
-      set_once(event.protocol, number<std::uint8_t>(value));
+      set_once(event.protocol, value);
       break;
     case FieldRole::kInterfaceIndex:
-      set_once(event.interface_index, number<std::uint32_t>(value));
+      set_once(event.interface_index, value);
       break;
     case FieldRole::kFilterOrigin:
-      set_once(event.filter_origin, text_or_absent(value));
+      set_once(event.filter_origin, text_or_absent(value.text));
       break;
     case FieldRole::kFilterName:
-      set_once(event.filter_name, text_or_absent(value));
+      set_once(event.filter_name, text_or_absent(value.text));
       break;
     case FieldRole::kFilterId:
-      set_once(event.filter_id, number<std::uint64_t>(value));
+      set_once(event.filter_id, value);
       break;
     case FieldRole::kLayerName:
-      set_once(event.layer, layer_word(value));
+      set_once(event.layer, layer_word(value.text));
       break;
     case FieldRole::kLayerId:
-      set_once(event.layer_id, number<std::uint64_t>(value));
+      set_once(event.layer_id, value);
       break;
     case FieldRole::kRemoteUserId:
-      if (value != "S-1-0-0") set_once(event.user, text_or_absent(value));
+      if (value.text != "S-1-0-0") set_once(event.user, text_or_absent(value.text));
       break;
   }
 }
 
 bool is_address(FieldRole role) {
   return role == FieldRole::kSourceAddress || role == FieldRole::kDestAddress;
+}
+
+// Why no event can be made of it.
+std::optional<Error> misplaced(const SystemFields& system) {
+  if (!is_event_id(system.event_id)) {
+    return Error{ErrorCode::kCorrupt, "event id " + std::to_string(system.event_id) +
+                                          " where 5031 or 5150 to 5159 was expected"};
+  }
+  if (!is_plausible(system.time))
+    return Error{ErrorCode::kCorrupt, "the event's time is not between 1970 and 2084"};
+  return std::nullopt;
+}
+
+// Requires that it is not misplaced, and a new event. Without `numbers` all is read from text.
+template <class ReadAddress>
+void fill(Event& event, const SystemFields& system, std::span<const RawField> data,
+          std::span<const FieldRole> roles, std::span<const std::optional<std::uint64_t>> numbers,
+          ReadAddress read_address) {
+  event.time = system.time;
+  event.host = system.host;
+  event.channel = system.channel;
+  event.record_id = system.record_id;
+  event.event_id = system.event_id;
+  event.event_version = system.version;
+  event.raw = data;
+
+  // MAC-layer events name hardware addresses in the same fields.
+  const bool hardware_addresses = system.event_id == 5150 || system.event_id == 5151;
+  const std::size_t count = std::min(data.size(), roles.size());
+  constexpr std::optional<std::uint64_t> kOnlyText;
+  for (std::size_t i = 0; i < count; ++i) {
+    if (hardware_addresses && is_address(roles[i])) continue;
+    set_field(event, roles[i], {data[i].value, i < numbers.size() ? numbers[i] : kOnlyText},
+              read_address);
+  }
+
+  if (!event.direction) {
+    event.direction = system.event_id == 5031 ? Direction::kInbound
+                                              : direction_of_layer(event.layer, event.layer_id);
+  }
+  // Process 0 without an application means that no process owned the packet.
+  if (event.process_id == 0U && event.application.empty()) event.process_id.reset();
+  event.reason = find_reason(event).reason;
 }
 
 }  // namespace
@@ -149,39 +206,44 @@ bool is_wanted_provider(std::string_view provider) noexcept {
 
 Result<Event> to_event(const SystemFields& system, std::span<const RawField> data,
                        std::span<const FieldRole> roles) {
-  if (!is_event_id(system.event_id)) {
-    return make_error(ErrorCode::kCorrupt, "event id " + std::to_string(system.event_id) +
-                                               " where 5031 or 5150 to 5159 was expected");
-  }
-  if (!is_plausible(system.time)) {
-    return make_error(ErrorCode::kCorrupt, "the event's time is not between 1970 and 2084");
-  }
+  if (auto error = misplaced(system)) return tl::make_unexpected(std::move(*error));
   Result<Event> result(tl::in_place);  // made where it is returned: an event is large
-  Event& event = *result;
-  event.time = system.time;
-  event.host = system.host;
-  event.channel = system.channel;
-  event.record_id = system.record_id;
-  event.event_id = system.event_id;
-  event.event_version = system.version;
-  event.raw = data;
-
-  // MAC-layer events name hardware addresses in the same fields.
-  const bool hardware_addresses = system.event_id == 5150 || system.event_id == 5151;
-  const std::size_t count = std::min(data.size(), roles.size());
-  for (std::size_t i = 0; i < count; ++i) {
-    if (hardware_addresses && is_address(roles[i])) continue;
-    set_field(event, roles[i], data[i].value);
-  }
-
-  if (!event.direction) {
-    event.direction = system.event_id == 5031 ? Direction::kInbound
-                                              : direction_of_layer(event.layer, event.layer_id);
-  }
-  // Process 0 without an application means that no process owned the packet.
-  if (event.process_id == 0U && event.application.empty()) event.process_id.reset();
-  event.reason = find_reason(event).reason;
+  fill(*result, system, data, roles, {},
+       [](std::string_view text) { return parse_ip_address(text); });
   return result;
+}
+
+std::optional<Error> EventMaker::add(const SystemFields& system, std::span<const RawField> data,
+                                     std::span<const FieldRole> roles,
+                                     std::span<const std::optional<std::uint64_t>> numbers,
+                                     std::vector<Event>& events) {
+  if (auto error = misplaced(system)) return error;
+  fill(events.emplace_back(), system, data, roles, numbers,
+       [this](std::string_view text) { return address(text); });
+  return std::nullopt;
+}
+
+std::optional<IpAddress> EventMaker::address(std::string_view text) {
+  // Samples tell most addresses apart; a wrong guess costs only the parsing.
+  std::array<std::uint32_t, 3> samples{};
+  if (text.size() < sizeof samples[0] || text.size() > kMaxAddressText)
+    return parse_ip_address(text);
+  const std::size_t last = text.size() - sizeof samples[0];
+  std::memcpy(&samples[0], text.data(), sizeof samples[0]);
+  std::memcpy(&samples[1], text.data() + last / 2, sizeof samples[1]);
+  std::memcpy(&samples[2], text.data() + last, sizeof samples[2]);
+  const std::uint32_t mixed =
+      samples[0] * 0x9E3779B1U + samples[1] * 0x85EBCA77U + samples[2] * 0xC2B2AE3DU;
+  KnownAddress& known = addresses_[mixed >> 24];
+  if (known.size == text.size() && std::memcmp(known.text.data(), text.data(), text.size()) == 0)
+    return known.address;
+  const auto read = parse_ip_address(text);
+  if (read) {
+    std::memcpy(known.text.data(), text.data(), text.size());
+    known.size = static_cast<std::uint8_t>(text.size());
+    known.address = *read;
+  }
+  return read;
 }
 
 }  // namespace blockwatch::winlog

@@ -1,10 +1,12 @@
 #pragma once
 // Named fields to an Event: the one function behind EVTX, rendered XML, JSON and live records.
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "storage/event.h"
 #include "storage/result.h"
@@ -56,5 +58,28 @@ bool is_wanted_provider(std::string_view provider) noexcept;
 // kCorrupt when the event cannot be placed at all (implausible time, an id that is not ours).
 Result<Event> to_event(const SystemFields& system, std::span<const RawField> data,
                        std::span<const FieldRole> roles);
+
+// to_event for many records: remembers the addresses that it read last. One thread.
+class EventMaker {
+ public:
+  // Adds the event to `events`, or tells why not. numbers[i] is data[i] as a number where the
+  // format holds it as one, which saves reading its text.
+  std::optional<Error> add(const SystemFields& system, std::span<const RawField> data,
+                           std::span<const FieldRole> roles,
+                           std::span<const std::optional<std::uint64_t>> numbers,
+                           std::vector<Event>& events);
+
+ private:
+  static constexpr std::size_t kMaxAddressText = 39;  // eight full groups
+  struct KnownAddress {
+    std::array<char, kMaxAddressText> text{};
+    std::uint8_t size = 0;  // 0: nothing known
+    IpAddress address;
+  };
+
+  std::optional<IpAddress> address(std::string_view text);
+
+  std::array<KnownAddress, 256> addresses_;
+};
 
 }  // namespace blockwatch::winlog
