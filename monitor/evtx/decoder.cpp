@@ -256,26 +256,26 @@ const char* ChunkDecoder::add_planned(const winlog::SystemFields& system, Plan& 
   const std::span<RawField> raw = arena.array<RawField>(origins.size());
   numbers_.resize(origins.size());
 
-  // One allocation for all texts of the record. A value may be used for several fields.
-  std::size_t size = 0;
-  for (const Origin& origin : origins) {
-    const Value value = values.of(origin);
-    if (value.is(ValueType::kBinXml) || (value.type & kArrayFlag) != 0)
-      return read_generally(record);
-    size += value.size;
-  }
-  const std::size_t room = max_text_size(origins.size(), size);
+  // One allocation for all texts of the record; no value is in two fields.
+  const std::size_t room = max_text_size(origins.size(), values.total_size() + plan.literal_size());
   char* const begin = arena.allocate(room, 1);
   char* out = begin;
-  for (std::size_t i = 0; i < origins.size(); ++i) {
+  bool readable = true;
+  for (std::size_t i = 0; i < origins.size() && readable; ++i) {
     const Value value = values.of(origins[i]);
+    raw[i].name = names[i];
     numbers_[i] = unsigned_value(value);
-    const std::string_view text = numbers_[i]
-                                      ? TextCache::number(*numbers_[i], is_hexadecimal(value), out)
-                                      : texts_.text(value, out);
-    raw[i] = {names[i], text};
+    if (value.is(ValueType::kString)) {
+      raw[i].value = texts_.text(value, out);
+    } else if (numbers_[i]) {
+      raw[i].value = TextCache::number(*numbers_[i], is_hexadecimal(value), out);
+    } else {
+      readable = !value.is(ValueType::kBinXml) && (value.type & kArrayFlag) == 0;
+      if (readable) raw[i].value = texts_.text(value, out);
+    }
   }
   arena.shrink(room - static_cast<std::size_t>(out - begin));
+  if (!readable) return read_generally(record);
   return add_event(system, raw, plan.roles(), numbers_);
 }
 

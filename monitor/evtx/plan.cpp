@@ -76,10 +76,15 @@ class PlanCompiler {
     }
     // Literals stand in the template, hence in the plan's copy of it.
     const std::uint8_t* const kept = plan_.body_.data() + (value.bytes - body_in_chunk());
+    if (outline_.slot() == Slot::kFieldValue) plan_.literal_size_ += value.size;
     return put({Origin::Kind::kLiteral, 0, {value.type, kept, value.size}});
   }
   bool substitution(std::uint16_t index) {
     if (outline_.slot() == Slot::kFieldName) return beyond_plans();
+    if (outline_.slot() == Slot::kFieldValue && index < used_.size()) {
+      if (used_[index]) return beyond_plans();
+      used_[index] = true;
+    }
     return put({Origin::Kind::kValue, index, {}});
   }
   bool character(std::uint16_t) { return outline_.slot() == Slot::kNone || beyond_plans(); }
@@ -142,6 +147,7 @@ class PlanCompiler {
   Outline outline_;
   bool beyond_plans_ = false;
   bool id_closed_ = false;
+  std::array<bool, InstanceValues::kMaxPlannedValues> used_{};  // in a field
 };
 
 void Plan::compile(ChunkContext& chunk, const TemplateDefinition& definition, Root root) {

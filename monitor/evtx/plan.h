@@ -40,9 +40,10 @@ class InstanceValues {
   }
   std::uint32_t total_size() const { return total_size_; }
 
- private:
   static constexpr std::size_t kMaxPlannedValues = 64;  // our records have at most 37
-  const std::uint8_t* descriptors_ = nullptr;           // size (2), type (1), zero (1) of each
+
+ private:
+  const std::uint8_t* descriptors_ = nullptr;  // size (2), type (1), zero (1) of each
   const std::uint8_t* bytes_ = nullptr;
   std::array<std::uint32_t, kMaxPlannedValues> offsets_;  // from bytes_
   std::uint32_t count_ = 0;
@@ -63,7 +64,7 @@ class Plan {
   // The event id can be found by origin(kEventId), whatever comes behind it.
   bool id_usable() const { return id_usable_; }
   // False: the template does something that a plan cannot say (text in several pieces, nested
-  // templates, elements in a field); its records take the general reader.
+  // templates, elements in a field, a value in two fields); its records take the general reader.
   bool usable() const { return usable_; }
   bool reusable() const { return usable_ && certain_; }
   const Origin& origin(Slot slot) const { return system_[static_cast<std::size_t>(slot)]; }
@@ -72,6 +73,7 @@ class Plan {
   // The fields in order, when <EventData> stands in here.
   std::span<const Origin> values() const { return values_; }
   std::span<const winlog::FieldRole> roles() const { return roles_; }
+  std::size_t literal_size() const { return literal_size_; }  // of those in fields, in bytes
   // Their names in the arena, which has the number `arena_number`.
   std::span<const std::string_view> names(TextArena& arena, std::uint64_t arena_number);
 
@@ -90,6 +92,7 @@ class Plan {
   std::array<Origin, kSystemSlots> system_;  // by Slot
   Origin data_;
   std::vector<Origin> values_;
+  std::size_t literal_size_ = 0;
   std::vector<winlog::FieldRole> roles_;
   std::vector<std::string> name_texts_;
   std::vector<std::string_view> names_;

@@ -52,7 +52,7 @@ class TextCache {
 
   static std::string_view put_string(const Value& value, char*& out) {
     const char* const begin = out;
-    out = short_utf16_to_utf8(value.bytes, without_terminator(value.bytes, value.size / 2), out);
+    out = ascii_utf16_to_utf8(value.bytes, without_terminator(value.bytes, value.size / 2), out);
     return {begin, static_cast<std::size_t>(out - begin)};
   }
   static std::string_view put(const Value& value, char*& out) {

@@ -6,6 +6,11 @@
 
 #include "monitor/evtx/bytes.h"
 
+#if defined(__SSE2__) || defined(_M_X64)
+#include <emmintrin.h>
+#define BLOCKWATCH_SSE2 1
+#endif
+
 namespace blockwatch::evtx {
 
 // A UTF-16 unit becomes at most this many bytes; a surrogate pair becomes four.
@@ -22,32 +27,51 @@ inline std::size_t without_terminator(const std::uint8_t* text, std::size_t unit
   return units;
 }
 
-// Four units at `text` to four characters at `out` if all are ASCII other than NUL, as nearly
-// always; else false.
-inline bool put_four_ascii(const std::uint8_t* text, char* out) noexcept {
+// n (4 or 8) units at `text` to as many characters at `out` if all are ASCII other than NUL, as
+// nearly always; else false.
+template <unsigned n>
+bool put_ascii(const std::uint8_t* text, char* out) noexcept {
+  static_assert(n == 4 || n == 8);
+#ifdef BLOCKWATCH_SSE2
+  // Packing makes 0 or a negative byte of every unit that is not ASCII.
+  const auto* const place = reinterpret_cast<const __m128i*>(text);
+  const __m128i units = n == 8 ? _mm_loadu_si128(place) : _mm_loadl_epi64(place);
+  const __m128i packed = _mm_packus_epi16(units, units);
+  constexpr int kAll = (1 << n) - 1;
+  if ((_mm_movemask_epi8(_mm_cmpgt_epi8(packed, _mm_setzero_si128())) & kAll) != kAll) return false;
+  std::uint64_t characters = 0;
+  _mm_storel_epi64(reinterpret_cast<__m128i*>(&characters), packed);
+  std::memcpy(out, &characters, n);
+  return true;
+#else
+  if constexpr (n == 8) return put_ascii<4>(text, out) && put_ascii<4>(text + 8, out + 4);
   constexpr std::uint64_t kOnes = 0x0001'0001'0001'0001;
   const std::uint64_t units = load_u64(text);
   const std::uint64_t beyond_ascii = units & (kOnes * 0xFF80);
   const std::uint64_t some_nul = (units - kOnes) & (kOnes * 0x8000);
   if ((beyond_ascii | some_nul) != 0) return false;
-  const std::uint64_t pairs =
-      units | units >> 8;  // two characters in the lower half of each 32 bits
-  store_u32(static_cast<std::uint32_t>((pairs & 0xFFFF) | (pairs >> 16 & 0xFFFF'0000)), out);
+  for (unsigned i = 0; i < 4; ++i) out[i] = static_cast<char>(units >> (16 * i));
   return true;
+#endif
 }
 
-// As utf16_to_utf8, for short texts.
-inline char* short_utf16_to_utf8(const std::uint8_t* text, std::size_t units, char* out) noexcept {
-  if (units < 4) return utf16_to_utf8(text, units, out);
-  std::size_t done = 0;
-  do {
-    if (!put_four_ascii(text + 2 * done, out + done)) return utf16_to_utf8(text, units, out);
-    done += 4;
-  } while (done + 4 <= units);
-  // The last four may overlap with those before.
-  if (!put_four_ascii(text + 2 * (units - 4), out + units - 4))
-    return utf16_to_utf8(text, units, out);
-  return out + units;
+// As utf16_to_utf8, for text that is likely to be ASCII. The last step may overlap the one before.
+inline char* ascii_utf16_to_utf8(const std::uint8_t* text, std::size_t units, char* out) noexcept {
+  bool ascii = true;
+  if (units >= 8) {
+    for (std::size_t at = 0; ascii && at + 8 < units; at += 8)
+      ascii = put_ascii<8>(text + 2 * at, out + at);
+    ascii = ascii && put_ascii<8>(text + 2 * (units - 8), out + units - 8);
+  } else if (units >= 4) {
+    ascii = put_ascii<4>(text, out) && put_ascii<4>(text + 2 * (units - 4), out + units - 4);
+  } else {
+    for (std::size_t at = 0; at < units; ++at) {
+      const std::uint16_t unit = load_u16(text + 2 * at);
+      ascii = ascii && unit - 1U < 0x7F;
+      out[at] = static_cast<char>(unit);
+    }
+  }
+  return ascii ? out + units : utf16_to_utf8(text, units, out);
 }
 
 // Writes one code point, which must not be a surrogate; at most 4 bytes.
