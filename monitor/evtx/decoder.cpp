@@ -151,13 +151,8 @@ const char* ChunkDecoder::read_record(const Record& record) {
   if (id.kind == Origin::Kind::kValue &&
       !find_value(bytes, instance.values, record.end, id.index, value))
     return "its values do not fit";
-  std::uint32_t event_id = 0;
-  if (value.is(ValueType::kUInt16) && value.size == 2) {
-    event_id = load_u16(value.bytes);
-  } else {
-    event_id = fitting<std::uint16_t>(to_number(value));
-  }
-  if (is_wanted(event_id)) return read_by_plan(record, instance, *entry->plan);
+  const auto event_id = fitting<std::uint16_t>(to_number(value));
+  if (is_wanted(event_id)) return read_by_plan(record, instance, *entry->plan, event_id);
   if (winlog::HostKnowledge::is_evidence(event_id))
     take_evidence(*entry, instance, record, event_id);
   return nullptr;
@@ -200,7 +195,7 @@ void ChunkDecoder::add_evidence(std::string_view host, std::uint32_t event_id,
 }
 
 const char* ChunkDecoder::read_by_plan(const Record& record, const TemplateInstance& instance,
-                                       Plan& plan) {
+                                       Plan& plan, std::uint16_t event_id) {
   if (!plan.usable()) return read_generally(record);
   const Bytes bytes = chunk_.bytes;
   using Outcome = InstanceValues::Outcome;
@@ -217,7 +212,7 @@ const char* ChunkDecoder::read_by_plan(const Record& record, const TemplateInsta
   if (!is_ours(system_value(Slot::kProvider))) return nullptr;
   winlog::SystemFields system;
   system.provider = winlog::kProvider;
-  system.event_id = fitting<std::uint16_t>(to_number(system_value(Slot::kEventId)));
+  system.event_id = event_id;
   system.version = fitting<std::uint8_t>(to_number(system_value(Slot::kVersion)));
   const Value time = system_value(Slot::kTime);
   const auto filetime = to_filetime(time);
@@ -250,33 +245,36 @@ const char* ChunkDecoder::read_by_plan(const Record& record, const TemplateInsta
 
 const char* ChunkDecoder::add_planned(const winlog::SystemFields& system, Plan& plan,
                                       const InstanceValues& values, const Record& record) {
+  const std::span<const std::uint16_t> indexes = plan.values();
+  if (plan.value_count() > values.count()) return read_generally(record);
   TextArena& arena = list().text;
-  const std::span<const Origin> origins = plan.values();
   const std::span<const std::string_view> names = plan.names(arena, list_number_);
-  const std::span<RawField> raw = arena.array<RawField>(origins.size());
-  numbers_.resize(origins.size());
-
-  // One allocation for all texts of the record; no value is in two fields.
-  const std::size_t room = max_text_size(origins.size(), values.total_size() + plan.literal_size());
+  const std::span<RawField> raw = arena.array<RawField>(indexes.size());
+  // One allocation for all texts of the record: no value is in two fields.
+  const std::size_t room = max_text_size(indexes.size(), values.total_size());
   char* const begin = arena.allocate(room, 1);
   char* out = begin;
   bool readable = true;
-  for (std::size_t i = 0; i < origins.size() && readable; ++i) {
-    const Value value = values.of(origins[i]);
+  for (std::size_t i = 0; i < indexes.size() && readable; ++i) {
+    const Value value = values.at(indexes[i]);
     raw[i].name = names[i];
-    numbers_[i] = unsigned_value(value);
     if (value.is(ValueType::kString)) {
       raw[i].value = texts_.text(value, out);
-    } else if (numbers_[i]) {
+      numbers_[i].reset();
+      continue;
+    }
+    numbers_[i] = unsigned_value(value);
+    if (numbers_[i]) {
       raw[i].value = TextCache::number(*numbers_[i], is_hexadecimal(value), out);
+    } else if (value.is(ValueType::kBinXml) || (value.type & kArrayFlag) != 0) {
+      readable = false;
     } else {
-      readable = !value.is(ValueType::kBinXml) && (value.type & kArrayFlag) == 0;
-      if (readable) raw[i].value = texts_.text(value, out);
+      raw[i].value = texts_.text(value, out);
     }
   }
   arena.shrink(room - static_cast<std::size_t>(out - begin));
-  if (!readable) return read_generally(record);
-  return add_event(system, raw, plan.roles(), numbers_);
+  return readable ? add_event(maker_.add(system, raw, plan.known(), numbers_, list().events))
+                  : read_generally(record);
 }
 
 const char* ChunkDecoder::read_generally(const Record& record) {
@@ -308,20 +306,20 @@ const char* ChunkDecoder::read_generally(const Record& record) {
     raw[i] = {arena.copy(fields[i].name), arena.copy(fields[i].value)};
     roles_.push_back(winlog::role_of(fields[i].name));
   }
-  return add_event(system, raw, roles_, {});
+  auto event = winlog::to_event(system, raw, roles_);
+  if (!event) return add_event(std::move(event.error()));
+  list().events.push_back(*event);
+  return add_event(std::nullopt);
 }
 
-const char* ChunkDecoder::add_event(const winlog::SystemFields& system,
-                                    std::span<const RawField> raw,
-                                    std::span<const winlog::FieldRole> roles,
-                                    std::span<const std::optional<std::uint64_t>> numbers) {
-  std::vector<Event>& events = list().events;
-  if (auto error = maker_.add(system, raw, roles, numbers, events)) {
+// Completes the event that was added, or keeps the text of the error why none was.
+const char* ChunkDecoder::add_event(std::optional<Error> error) {
+  if (error) {
     problem_ = std::move(error->message);
     return problem_.c_str();
   }
   if (source_.empty()) source_ = list().text.copy(options_.source);
-  events.back().source = source_;
+  list().events.back().source = source_;
   ++events_in_list_;
   return nullptr;
 }

@@ -88,7 +88,8 @@ class ChunkDecoder {
   }
   // Each returns why the record cannot be read, null when there is nothing to complain of.
   const char* read_record(const Record& record);
-  const char* read_by_plan(const Record& record, const TemplateInstance& instance, Plan& plan);
+  const char* read_by_plan(const Record& record, const TemplateInstance& instance, Plan& plan,
+                           std::uint16_t event_id);
   const char* add_planned(const winlog::SystemFields& system, Plan& plan,
                           const InstanceValues& values, const Record& record);
   const char* read_generally(const Record& record);
@@ -97,9 +98,7 @@ class ChunkDecoder {
   void add_evidence(std::string_view host, std::uint32_t event_id, std::uint8_t version);
 
   bool is_ours(const Value& provider);
-  const char* add_event(const winlog::SystemFields& system, std::span<const RawField> raw,
-                        std::span<const winlog::FieldRole> roles,
-                        std::span<const std::optional<std::uint64_t>> numbers);
+  const char* add_event(std::optional<Error> error);
 
   const DecodeOptions& options_;
   std::uint32_t wanted_ids_ = 0;  // bit n: 5150 + n
@@ -115,7 +114,7 @@ class ChunkDecoder {
   RecentText host_;             // of the list
   RecentText channel_;          // of the list
   std::string our_provider_;    // bytes of a name that is ours
-  std::vector<std::optional<std::uint64_t>> numbers_;
+  std::array<std::optional<std::uint64_t>, InstanceValues::kMaxPlannedValues> numbers_;
   winlog::EventMaker maker_;
   RecordReader general_;
   std::vector<winlog::FieldRole> roles_;

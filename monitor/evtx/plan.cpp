@@ -1,5 +1,6 @@
 #include "monitor/evtx/plan.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "monitor/evtx/utf16.h"
@@ -8,7 +9,6 @@ namespace blockwatch::evtx {
 
 namespace {
 
-constexpr std::size_t kMaxFields = 256;
 constexpr std::uint32_t kNameLink = 4;  // the first part of a name: where another one stands
 
 bool equal(const std::uint8_t* a, const std::uint8_t* b, std::size_t n) {
@@ -35,9 +35,21 @@ class PlanCompiler {
     if (root == Root::kEventContent) outline_.enter_event();
     const Walk walk =
         walk_fragment(chunk, definition_.body, definition_.end, Where::kTemplate, *this);
+    for (const Origin& field : fields_) {
+      if (field.kind != Origin::Kind::kValue || field.index >= used_.size() || used_[field.index]) {
+        beyond_plans_ = true;
+        break;
+      }
+      used_[field.index] = true;
+      plan_.values_.push_back(field.index);
+      plan_.value_count_ = std::max<std::uint32_t>(plan_.value_count_, field.index + 1U);
+    }
     plan_.usable_ = walk != Walk::kBroken && !beyond_plans_;
     plan_.id_usable_ = plan_.usable_ || id_closed_;
-    for (const std::string& name : plan_.name_texts_) plan_.roles_.push_back(winlog::role_of(name));
+    for (std::size_t i = 0; i < plan_.name_texts_.size(); ++i) {
+      const winlog::FieldRole role = winlog::role_of(plan_.name_texts_[i]);
+      if (role != winlog::FieldRole::kOther) plan_.known_.push_back({i, role});
+    }
   }
 
   bool open(const Name& name) {
@@ -46,10 +58,10 @@ class PlanCompiler {
       const bool inside_field = outline_.in_data() && outline_.depth() > 3;
       return inside_field ? beyond_plans() : true;
     }
-    if (plan_.values_.size() == kMaxFields) return beyond_plans();
+    if (fields_.size() == InstanceValues::kMaxPlannedValues) return beyond_plans();
     plan_.name_texts_.push_back(outline_.named_by_attribute() ? std::string{}
                                                               : utf8(name.units, name.count));
-    plan_.values_.emplace_back();
+    fields_.emplace_back();
     return true;
   }
   bool attribute(const Name& name) {
@@ -76,15 +88,12 @@ class PlanCompiler {
     }
     // Literals stand in the template, hence in the plan's copy of it.
     const std::uint8_t* const kept = plan_.body_.data() + (value.bytes - body_in_chunk());
-    if (outline_.slot() == Slot::kFieldValue) plan_.literal_size_ += value.size;
+
     return put({Origin::Kind::kLiteral, 0, {value.type, kept, value.size}});
   }
   bool substitution(std::uint16_t index) {
     if (outline_.slot() == Slot::kFieldName) return beyond_plans();
-    if (outline_.slot() == Slot::kFieldValue && index < used_.size()) {
-      if (used_[index]) return beyond_plans();
-      used_[index] = true;
-    }
+
     return put({Origin::Kind::kValue, index, {}});
   }
   bool character(std::uint16_t) { return outline_.slot() == Slot::kNone || beyond_plans(); }
@@ -130,7 +139,7 @@ class PlanCompiler {
         return &plan_.data_;
       case Slot::kFieldName:
       case Slot::kFieldValue:
-        return &plan_.values_.back();
+        return &fields_.back();
       default:
         return &plan_.system_[static_cast<std::size_t>(slot)];
     }
@@ -147,7 +156,8 @@ class PlanCompiler {
   Outline outline_;
   bool beyond_plans_ = false;
   bool id_closed_ = false;
-  std::array<bool, InstanceValues::kMaxPlannedValues> used_{};  // in a field
+  std::vector<Origin> fields_;
+  std::array<bool, InstanceValues::kMaxPlannedValues> used_{};  // values that are in a field
 };
 
 void Plan::compile(ChunkContext& chunk, const TemplateDefinition& definition, Root root) {

@@ -32,12 +32,15 @@ class InstanceValues {
 
   // Null when the origin is absent or names a value that the instance does not have.
   Value of(const Origin& origin) const {
-    if (origin.kind == Origin::Kind::kValue && origin.index < count_) {
-      const std::uint8_t* const descriptor = descriptors_ + std::size_t{4} * origin.index;
-      return {descriptor[2], bytes_ + offsets_[origin.index], load_u16(descriptor)};
-    }
+    if (origin.kind == Origin::Kind::kValue && origin.index < count_) return at(origin.index);
     return origin.kind == Origin::Kind::kLiteral ? origin.literal : Value{};
   }
+  // Requires index < count().
+  Value at(std::uint32_t index) const {
+    const std::uint8_t* const descriptor = descriptors_ + std::size_t{4} * index;
+    return {descriptor[2], bytes_ + offsets_[index], load_u16(descriptor)};
+  }
+  std::uint32_t count() const { return count_; }
   std::uint32_t total_size() const { return total_size_; }
 
   static constexpr std::size_t kMaxPlannedValues = 64;  // our records have at most 37
@@ -64,16 +67,16 @@ class Plan {
   // The event id can be found by origin(kEventId), whatever comes behind it.
   bool id_usable() const { return id_usable_; }
   // False: the template does something that a plan cannot say (text in several pieces, nested
-  // templates, elements in a field, a value in two fields); its records take the general reader.
+  // templates, a field that is not one value of its own); its records take the general reader.
   bool usable() const { return usable_; }
   bool reusable() const { return usable_ && certain_; }
   const Origin& origin(Slot slot) const { return system_[static_cast<std::size_t>(slot)]; }
   const Origin& data() const { return data_; }  // the nested <EventData>
 
-  // The fields in order, when <EventData> stands in here.
-  std::span<const Origin> values() const { return values_; }
-  std::span<const winlog::FieldRole> roles() const { return roles_; }
-  std::size_t literal_size() const { return literal_size_; }  // of those in fields, in bytes
+  // The fields in order, when <EventData> stands in here: each an instance's value of this index.
+  std::span<const std::uint16_t> values() const { return values_; }
+  std::uint32_t value_count() const { return value_count_; }  // that the fields need
+  std::span<const winlog::KnownField> known() const { return known_; }
   // Their names in the arena, which has the number `arena_number`.
   std::span<const std::string_view> names(TextArena& arena, std::uint64_t arena_number);
 
@@ -91,9 +94,9 @@ class Plan {
   bool certain_ = false;                     // is_of() can tell
   std::array<Origin, kSystemSlots> system_;  // by Slot
   Origin data_;
-  std::vector<Origin> values_;
-  std::size_t literal_size_ = 0;
-  std::vector<winlog::FieldRole> roles_;
+  std::vector<std::uint16_t> values_;
+  std::uint32_t value_count_ = 0;
+  std::vector<winlog::KnownField> known_;
   std::vector<std::string> name_texts_;
   std::vector<std::string_view> names_;
   std::uint64_t names_arena_ = 0;

@@ -281,8 +281,7 @@ char* render(const Value& value, char* out) noexcept {
                                         : render_one(type, value.bytes, value.size, out);
 }
 
-std::optional<std::uint64_t> to_number(const Value& value) noexcept {
-  if (!value.is(ValueType::kString)) return unsigned_value(value);
+std::optional<std::uint64_t> text_to_number(const Value& value) noexcept {
   std::uint64_t n = 0;
   const std::size_t units = without_terminator(value.bytes, value.size / 2);
   if (units == 0 || units > 20) return std::nullopt;
@@ -291,12 +290,6 @@ std::optional<std::uint64_t> to_number(const Value& value) noexcept {
   const auto parsed = std::from_chars(digits, end, n);
   if (parsed.ec != std::errc{} || parsed.ptr != end) return std::nullopt;
   return n;
-}
-
-std::optional<std::uint64_t> to_filetime(const Value& value) noexcept {
-  if (value.size != 8 || (!value.is(ValueType::kFileTime) && !value.is(ValueType::kUInt64)))
-    return std::nullopt;
-  return load_u64(value.bytes);
 }
 
 }  // namespace blockwatch::evtx

@@ -90,9 +90,16 @@ inline bool is_hexadecimal(const Value& value) noexcept {
 }
 
 // The value as a number if it is an integer that is not negative, or text that holds one.
-std::optional<std::uint64_t> to_number(const Value& value) noexcept;
+std::optional<std::uint64_t> text_to_number(const Value& value) noexcept;  // requires kString
+inline std::optional<std::uint64_t> to_number(const Value& value) noexcept {
+  return value.is(ValueType::kString) ? text_to_number(value) : unsigned_value(value);
+}
 
 // The value as a FILETIME if it is one (kFileTime, or an integer of 8 bytes).
-std::optional<std::uint64_t> to_filetime(const Value& value) noexcept;
+inline std::optional<std::uint64_t> to_filetime(const Value& value) noexcept {
+  if (value.size != 8 || (!value.is(ValueType::kFileTime) && !value.is(ValueType::kUInt64)))
+    return std::nullopt;
+  return load_u64(value.bytes);
+}
 
 }  // namespace blockwatch::evtx

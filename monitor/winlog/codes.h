@@ -10,7 +10,17 @@
 namespace blockwatch::winlog {
 
 // The msobjs.dll message id of "%%14592"; nullopt for any other text. Up to nine digits.
-std::optional<std::uint32_t> message_id(std::string_view recorded) noexcept;
+inline std::optional<std::uint32_t> message_id(std::string_view recorded) noexcept {
+  if (recorded.size() < 3 || recorded.size() > 11 || recorded[0] != '%' || recorded[1] != '%')
+    return std::nullopt;
+  std::uint32_t id = 0;
+  for (std::size_t i = 2; i < recorded.size(); ++i) {
+    const auto digit = static_cast<std::uint32_t>(recorded[i]) - '0';
+    if (digit > 9) return std::nullopt;
+    id = id * 10 + digit;
+  }
+  return id;
+}
 
 // The `Direction` field: a code, or the English word that some collectors put in its place.
 // nullopt for Bidirectional (%%14595), which is neither, and for text that is no direction.

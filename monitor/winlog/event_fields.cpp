@@ -56,7 +56,7 @@ void set_once(std::string_view& field, std::string_view value) noexcept {
 // A field's value: its text and, where the format holds it as one, the number that it says.
 struct FieldValue {
   std::string_view text;
-  const std::optional<std::uint64_t>& number;
+  std::optional<std::uint64_t> number;
 };
 
 template <class T>
@@ -123,10 +123,6 @@ void set_field(Event& event, FieldRole role, const FieldValue& value, ReadAddres
   }
 }
 
-bool is_address(FieldRole role) {
-  return role == FieldRole::kSourceAddress || role == FieldRole::kDestAddress;
-}
-
 // Why no event can be made of it.
 std::optional<Error> misplaced(const SystemFields& system) {
   if (!is_event_id(system.event_id)) {
@@ -138,36 +134,29 @@ std::optional<Error> misplaced(const SystemFields& system) {
   return std::nullopt;
 }
 
-// Requires that it is not misplaced, and a new event. Without `numbers` all is read from text.
-template <class ReadAddress>
-void fill(Event& event, const SystemFields& system, std::span<const RawField> data,
-          std::span<const FieldRole> roles, std::span<const std::optional<std::uint64_t>> numbers,
-          ReadAddress read_address) {
+void set_system(Event& event, const SystemFields& system) {
   event.time = system.time;
   event.host = system.host;
   event.channel = system.channel;
   event.record_id = system.record_id;
   event.event_id = system.event_id;
   event.event_version = system.version;
-  event.raw = data;
+}
 
-  // MAC-layer events name hardware addresses in the same fields.
-  const bool hardware_addresses = system.event_id == 5150 || system.event_id == 5151;
-  const std::size_t count = std::min(data.size(), roles.size());
-  constexpr std::optional<std::uint64_t> kOnlyText;
-  for (std::size_t i = 0; i < count; ++i) {
-    if (hardware_addresses && is_address(roles[i])) continue;
-    set_field(event, roles[i], {data[i].value, i < numbers.size() ? numbers[i] : kOnlyText},
-              read_address);
-  }
+// MAC-layer events name hardware addresses in the fields of the others' IP addresses.
+bool has_hardware_addresses(const Event& event) {
+  return event.event_id == 5150 || event.event_id == 5151;
+}
 
+// What follows from the fields together.
+void conclude(Event& event, std::optional<Reason> default_filter) {
   if (!event.direction) {
-    event.direction = system.event_id == 5031 ? Direction::kInbound
-                                              : direction_of_layer(event.layer, event.layer_id);
+    event.direction = event.event_id == 5031 ? Direction::kInbound
+                                             : direction_of_layer(event.layer, event.layer_id);
   }
   // Process 0 without an application means that no process owned the packet.
   if (event.process_id == 0U && event.application.empty()) event.process_id.reset();
-  event.reason = find_reason(event).reason;
+  event.reason = find_reason(event, default_filter).reason;
 }
 
 }  // namespace
@@ -208,19 +197,44 @@ Result<Event> to_event(const SystemFields& system, std::span<const RawField> dat
                        std::span<const FieldRole> roles) {
   if (auto error = misplaced(system)) return tl::make_unexpected(std::move(*error));
   Result<Event> result(tl::in_place);  // made where it is returned: an event is large
-  fill(*result, system, data, roles, {},
-       [](std::string_view text) { return parse_ip_address(text); });
+  Event& event = *result;
+  set_system(event, system);
+  event.raw = data;
+  const bool ip_addresses = !has_hardware_addresses(event);
+  const auto read_address = [ip_addresses](std::string_view text) {
+    return ip_addresses ? parse_ip_address(text) : std::nullopt;
+  };
+  const std::size_t count = std::min(data.size(), roles.size());
+  for (std::size_t i = 0; i < count; ++i)
+    set_field(event, roles[i], {data[i].value, std::nullopt}, read_address);
+  conclude(event, default_filter(event.filter_origin));
   return result;
 }
 
 std::optional<Error> EventMaker::add(const SystemFields& system, std::span<const RawField> data,
-                                     std::span<const FieldRole> roles,
+                                     std::span<const KnownField> known,
                                      std::span<const std::optional<std::uint64_t>> numbers,
                                      std::vector<Event>& events) {
   if (auto error = misplaced(system)) return error;
-  fill(events.emplace_back(), system, data, roles, numbers,
-       [this](std::string_view text) { return address(text); });
+  Event& event = events.emplace_back();
+  set_system(event, system);
+  event.raw = data;
+  const bool ip_addresses = !has_hardware_addresses(event);
+  const auto read_address = [this, ip_addresses](std::string_view text) {
+    return ip_addresses ? address(text) : std::nullopt;
+  };
+  for (const KnownField& field : known)
+    set_field(event, field.role, {data[field.index].value, numbers[field.index]}, read_address);
+  conclude(event, event.filter_origin.empty() ? std::nullopt : default_filter(event.filter_origin));
   return std::nullopt;
+}
+
+std::optional<Reason> EventMaker::default_filter(std::string_view origin) {
+  if (origin != origin_) {
+    origin_ = origin;
+    default_filter_ = winlog::default_filter(origin);
+  }
+  return default_filter_;
 }
 
 std::optional<IpAddress> EventMaker::address(std::string_view text) {

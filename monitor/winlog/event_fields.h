@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -59,13 +60,19 @@ bool is_wanted_provider(std::string_view provider) noexcept;
 Result<Event> to_event(const SystemFields& system, std::span<const RawField> data,
                        std::span<const FieldRole> roles);
 
-// to_event for many records: remembers the addresses that it read last. One thread.
+// A field that stands for something.
+struct KnownField {
+  std::size_t index = 0;
+  FieldRole role = FieldRole::kOther;
+};
+
+// to_event for many records: remembers the texts that it read last. One thread.
 class EventMaker {
  public:
   // Adds the event to `events`, or tells why not. numbers[i] is data[i] as a number where the
-  // format holds it as one, which saves reading its text.
+  // format holds it as one, which saves reading its text. Both reach to all `known` fields.
   std::optional<Error> add(const SystemFields& system, std::span<const RawField> data,
-                           std::span<const FieldRole> roles,
+                           std::span<const KnownField> known,
                            std::span<const std::optional<std::uint64_t>> numbers,
                            std::vector<Event>& events);
 
@@ -78,8 +85,11 @@ class EventMaker {
   };
 
   std::optional<IpAddress> address(std::string_view text);
+  std::optional<Reason> default_filter(std::string_view origin);
 
   std::array<KnownAddress, 256> addresses_;
+  std::string origin_;  // what default_filter_ was found for
+  std::optional<Reason> default_filter_;
 };
 
 }  // namespace blockwatch::winlog
