@@ -1,6 +1,7 @@
 #include "monitor/evtx/decoder.h"
 
 #include <algorithm>
+#include <charconv>
 #include <limits>
 
 #include "monitor/winlog/host_knowledge.h"
@@ -12,7 +13,16 @@ namespace {
 constexpr std::uint32_t kFragmentHeader = 0x0001010f;  // token, version 1.1, no flags
 constexpr std::uint8_t kTemplateToken = 0x0c;
 constexpr std::uint32_t kFragmentHeaderSize = 4;
-constexpr std::uint32_t kTrailerSize = 4;  // the copy of the record's size
+constexpr std::uint32_t kMinRepeatedText = 32;  // bytes; shorter strings are not looked for again
+constexpr std::uint32_t kTrailerSize = 4;       // the copy of the record's size
+
+char* put_number(std::uint64_t n, bool hexadecimal, char* out) {
+  constexpr int kMaxDigits = 20;
+  if (!hexadecimal) return std::to_chars(out, out + kMaxDigits, n).ptr;
+  *out++ = '0';
+  *out++ = 'x';
+  return std::to_chars(out, out + kMaxDigits, n, 16).ptr;
+}
 
 template <class Int>
 Int fitting(std::optional<std::uint64_t> n) {
@@ -257,20 +267,19 @@ const char* ChunkDecoder::add_planned(const winlog::SystemFields& system, Plan& 
   bool readable = true;
   for (std::size_t i = 0; i < indexes.size() && readable; ++i) {
     const Value value = values.at(indexes[i]);
+    const char* const text = out;
     raw[i].name = names[i];
-    if (value.is(ValueType::kString)) {
-      raw[i].value = texts_.text(value, out);
+    if (value.is(ValueType::kString) && value.size < kMinRepeatedText) {
       numbers_[i].reset();
+      out = short_utf16_to_utf8(value.bytes, without_terminator(value.bytes, value.size / 2), out);
+    } else if ((numbers_[i] = unsigned_value(value))) {
+      out = put_number(*numbers_[i], is_hexadecimal(value), out);
+    } else {
+      readable = !value.is(ValueType::kBinXml) && (value.type & kArrayFlag) == 0;
+      if (readable) raw[i].value = texts_.text(value, out);
       continue;
     }
-    numbers_[i] = unsigned_value(value);
-    if (numbers_[i]) {
-      raw[i].value = TextCache::number(*numbers_[i], is_hexadecimal(value), out);
-    } else if (value.is(ValueType::kBinXml) || (value.type & kArrayFlag) != 0) {
-      readable = false;
-    } else {
-      raw[i].value = texts_.text(value, out);
-    }
+    raw[i].value = {text, static_cast<std::size_t>(out - text)};
   }
   arena.shrink(room - static_cast<std::size_t>(out - begin));
   return readable ? add_event(maker_.add(system, raw, plan.known(), numbers_, list().events))

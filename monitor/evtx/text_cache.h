@@ -2,7 +2,6 @@
 // Text of a log as UTF-8 in an arena, each repeated text (application, filter origin) once.
 
 #include <array>
-#include <charconv>
 #include <cstdint>
 #include <cstring>
 #include <string_view>
@@ -13,27 +12,14 @@
 
 namespace blockwatch::evtx {
 
-// Remembers where the UTF-16 bytes of texts stood, so these bytes must stay in place until
-// forget().
+// Remembers where the bytes of strings stood, so these must stay in place until forget().
 class TextCache {
  public:
   // The value as text, which is written to `out` (and `out` moved behind it) unless it stands in
   // the arena already. Requires room for max_text_size(value), and no array.
   std::string_view text(const Value& value, char*& out) {
-    if (!value.is(ValueType::kString)) return put(value, out);
     if (value.size >= kMinCachedBytes) return cached(value, out);
-    return put_string(value, out);
-  }
-
-  // A number as text, at `out`.
-  static std::string_view number(std::uint64_t n, bool hexadecimal, char*& out) {
-    char* const begin = out;
-    if (hexadecimal) {
-      *out++ = '0';
-      *out++ = 'x';
-    }
-    out = std::to_chars(out, out + kMaxDigits, n, hexadecimal ? 16 : 10).ptr;
-    return {begin, static_cast<std::size_t>(out - begin)};
+    return put(value, out);
   }
 
   // Before the arena or the bytes change.
@@ -41,20 +27,15 @@ class TextCache {
 
  private:
   static constexpr std::size_t kSlots = 1024;
-  static constexpr std::uint32_t kMinCachedBytes = 32;
-  static constexpr int kMaxDigits = 20;
+  static constexpr std::uint32_t kMinCachedBytes = 12;  // of a SID with one authority
   struct Slot {
-    const std::uint8_t* units = nullptr;
-    std::uint32_t bytes = 0;
+    const std::uint8_t* bytes = nullptr;
+    std::uint32_t size = 0;
+    std::uint8_t type = 0;
     std::uint64_t generation = 0;
     std::string_view text;
   };
 
-  static std::string_view put_string(const Value& value, char*& out) {
-    const char* const begin = out;
-    out = ascii_utf16_to_utf8(value.bytes, without_terminator(value.bytes, value.size / 2), out);
-    return {begin, static_cast<std::size_t>(out - begin)};
-  }
   static std::string_view put(const Value& value, char*& out) {
     const char* const begin = out;
     out = render(value, out);
@@ -74,9 +55,9 @@ class TextCache {
 
   std::string_view cached(const Value& value, char*& out) {
     Slot& slot = slots_[hash(value.bytes, value.size) % kSlots];
-    if (slot.generation != generation_ || slot.bytes != value.size ||
-        std::memcmp(slot.units, value.bytes, value.size) != 0)
-      slot = {value.bytes, value.size, generation_, put_string(value, out)};
+    if (slot.generation != generation_ || slot.size != value.size || slot.type != value.type ||
+        std::memcmp(slot.bytes, value.bytes, value.size) != 0)
+      slot = {value.bytes, value.size, value.type, generation_, put(value, out)};
     return slot.text;
   }
 

@@ -55,23 +55,15 @@ bool put_ascii(const std::uint8_t* text, char* out) noexcept {
 #endif
 }
 
-// As utf16_to_utf8, for text that is likely to be ASCII. The last step may overlap the one before.
-inline char* ascii_utf16_to_utf8(const std::uint8_t* text, std::size_t units, char* out) noexcept {
-  bool ascii = true;
-  if (units >= 8) {
-    for (std::size_t at = 0; ascii && at + 8 < units; at += 8)
-      ascii = put_ascii<8>(text + 2 * at, out + at);
-    ascii = ascii && put_ascii<8>(text + 2 * (units - 8), out + units - 8);
-  } else if (units >= 4) {
-    ascii = put_ascii<4>(text, out) && put_ascii<4>(text + 2 * (units - 4), out + units - 4);
-  } else {
-    for (std::size_t at = 0; at < units; ++at) {
-      const std::uint16_t unit = load_u16(text + 2 * at);
-      ascii = ascii && unit - 1U < 0x7F;
-      out[at] = static_cast<char>(unit);
-    }
+// As utf16_to_utf8, quick for short ASCII text. The last step may overlap the one before.
+inline char* short_utf16_to_utf8(const std::uint8_t* text, std::size_t units, char* out) noexcept {
+  const std::uint8_t* const end = text + 2 * units;
+  if (units >= 8 && units <= 16) {
+    if (put_ascii<8>(text, out) && put_ascii<8>(end - 16, out + units - 8)) return out + units;
+  } else if (units >= 4 && units < 8) {
+    if (put_ascii<4>(text, out) && put_ascii<4>(end - 8, out + units - 4)) return out + units;
   }
-  return ascii ? out + units : utf16_to_utf8(text, units, out);
+  return utf16_to_utf8(text, units, out);
 }
 
 // Writes one code point, which must not be a surrogate; at most 4 bytes.

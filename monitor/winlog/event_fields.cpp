@@ -17,17 +17,18 @@ namespace {
 // A whole number, decimal or with 0x in hexadecimal; nullopt when it is anything else or too large.
 template <class T>
 std::optional<T> number(std::string_view text) noexcept {
-  constexpr std::size_t kSafeDigits = std::numeric_limits<std::uint64_t>::digits10;
+  constexpr std::size_t kSafeDigits = std::numeric_limits<std::uint32_t>::digits10;
   if (text.empty()) return std::nullopt;
   if (text.size() <= kSafeDigits) {
-    std::uint64_t value = 0;
-    std::size_t i = 0;
-    for (; i < text.size(); ++i) {
-      const auto digit = static_cast<std::uint64_t>(text[i]) - '0';
+    std::uint32_t value = 0;
+    const char* p = text.data();
+    const char* const end = p + text.size();
+    for (; p != end; ++p) {
+      const auto digit = static_cast<std::uint32_t>(*p) - '0';
       if (digit > 9) break;
       value = value * 10 + digit;
     }
-    if (i == text.size()) {
+    if (p == end) {
       if (value > std::numeric_limits<T>::max()) return std::nullopt;
       return static_cast<T>(value);
     }
