@@ -237,7 +237,7 @@ const char* ChunkDecoder::read_by_plan(const Record& record, const TemplateInsta
   if (!data.is(ValueType::kBinXml)) return add_planned(system, plan, values_, record);
   const auto at = static_cast<std::uint32_t>(data.bytes - bytes.at(0));
   TemplateInstance inner;
-  if (!plan.values().empty() || !find_instance(bytes, at, at + data.size, inner))
+  if (!plan.fields().empty() || !find_instance(bytes, at, at + data.size, inner))
     return read_generally(record);
   const PlanCache::Entry* const entry = plans_.find(chunk_, inner.definition, Root::kEventContent);
   if (entry == nullptr || !entry->plan->usable() ||
@@ -255,35 +255,45 @@ const char* ChunkDecoder::read_by_plan(const Record& record, const TemplateInsta
 
 const char* ChunkDecoder::add_planned(const winlog::SystemFields& system, Plan& plan,
                                       const InstanceValues& values, const Record& record) {
-  const std::span<const std::uint16_t> indexes = plan.values();
+  const std::span<const Plan::Field> fields = plan.fields();
   if (plan.value_count() > values.count()) return read_generally(record);
   TextArena& arena = list().text;
-  const std::span<const std::string_view> names = plan.names(arena, list_number_);
-  const std::span<RawField> raw = arena.array<RawField>(indexes.size());
+  LastRecord& last = plan.last(arena, list_number_);
   // One allocation for all texts of the record: no value is in two fields.
-  const std::size_t room = max_text_size(indexes.size(), values.total_size());
+  const std::size_t room = max_text_size(fields.size(), values.total_size());
   char* const begin = arena.allocate(room, 1);
   char* out = begin;
   bool readable = true;
-  for (std::size_t i = 0; i < indexes.size() && readable; ++i) {
-    const Value value = values.at(indexes[i]);
-    const char* const text = out;
-    raw[i].name = names[i];
-    if (value.is(ValueType::kString) && value.size < kMinRepeatedText) {
-      numbers_[i].reset();
-      out = short_utf16_to_utf8(value.bytes, without_terminator(value.bytes, value.size / 2), out);
-    } else if ((numbers_[i] = unsigned_value(value))) {
-      out = put_number(*numbers_[i], is_hexadecimal(value), out);
-    } else {
-      readable = !value.is(ValueType::kBinXml) && (value.type & kArrayFlag) == 0;
-      if (readable) raw[i].value = texts_.text(value, out);
-      continue;
-    }
-    raw[i].value = {text, static_cast<std::size_t>(out - text)};
+  for (std::size_t i = 0; i < fields.size() && readable; ++i) {
+    const Value value = values.at(fields[i].value);
+    if (same(value, last.values[i])) continue;
+    readable = !value.is(ValueType::kBinXml) && (value.type & kArrayFlag) == 0;
+    if (!readable) break;
+    last.values[i] = value;
+    const std::optional<std::uint64_t> number = unsigned_value(value);
+    const std::string_view text = text_of(value, number, out);
+    last.raw[i].value = text;
+    if (fields[i].role != winlog::FieldRole::kOther)
+      maker_.set(last.fields, fields[i].role, text, number);
   }
   arena.shrink(room - static_cast<std::size_t>(out - begin));
-  return readable ? add_event(maker_.add(system, raw, plan.known(), numbers_, list().events))
-                  : read_generally(record);
+  if (!readable) return read_generally(record);
+  const auto raw = arena.copy_array(std::span<const RawField>(last.raw));
+  return add_event(maker_.add(last.fields, system, raw, list().events));
+}
+
+// Writes the text to `out`, and moves that, unless the list has it already.
+std::string_view ChunkDecoder::text_of(const Value& value,
+                                       const std::optional<std::uint64_t>& number, char*& out) {
+  const char* const begin = out;
+  if (value.is(ValueType::kString) && value.size < kMinRepeatedText) {
+    out = ascii_utf16_to_utf8(value.bytes, without_terminator(value.bytes, value.size / 2), out);
+  } else if (number) {
+    out = put_number(*number, is_hexadecimal(value), out);
+  } else {
+    return texts_.text(value, out);
+  }
+  return {begin, static_cast<std::size_t>(out - begin)};
 }
 
 const char* ChunkDecoder::read_generally(const Record& record) {

@@ -31,7 +31,7 @@ struct DecodedEvents {
 };
 
 // A list that has this many events when a chunk ends is followed by another one.
-inline constexpr std::size_t kFullList = 256;
+inline constexpr std::size_t kFullList = 512;
 
 // What a run of neighbouring chunks held.
 struct DecodedPiece {
@@ -98,6 +98,8 @@ class ChunkDecoder {
   void add_evidence(std::string_view host, std::uint32_t event_id, std::uint8_t version);
 
   bool is_ours(const Value& provider);
+  std::string_view text_of(const Value& value, const std::optional<std::uint64_t>& number,
+                           char*& out);
   const char* add_event(std::optional<Error> error);
 
   const DecodeOptions& options_;
@@ -114,7 +116,7 @@ class ChunkDecoder {
   RecentText host_;             // of the list
   RecentText channel_;          // of the list
   std::string our_provider_;    // bytes of a name that is ours
-  std::array<std::optional<std::uint64_t>, InstanceValues::kMaxPlannedValues> numbers_;
+
   winlog::EventMaker maker_;
   RecordReader general_;
   std::vector<winlog::FieldRole> roles_;

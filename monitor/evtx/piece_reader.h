@@ -43,6 +43,8 @@ class PieceReader {
   // Reads [offset, end) to `place` in the buffer and decodes the whole chunks in it. False: the
   // piece ends here.
   bool read_span(std::uint64_t offset, std::uint64_t end, std::size_t place, Piece& piece);
+  // The same, chunk by chunk.
+  bool read_chunks(std::uint64_t offset, std::uint64_t end, std::size_t place, Piece& piece);
   // The last record id of a chunk that holds nothing after after_record_id, by a header that can be
   // trusted; none: the chunk must be read.
   std::optional<std::uint64_t> known_up_to(std::uint64_t offset) const;

@@ -35,21 +35,8 @@ class PlanCompiler {
     if (root == Root::kEventContent) outline_.enter_event();
     const Walk walk =
         walk_fragment(chunk, definition_.body, definition_.end, Where::kTemplate, *this);
-    for (const Origin& field : fields_) {
-      if (field.kind != Origin::Kind::kValue || field.index >= used_.size() || used_[field.index]) {
-        beyond_plans_ = true;
-        break;
-      }
-      used_[field.index] = true;
-      plan_.values_.push_back(field.index);
-      plan_.value_count_ = std::max<std::uint32_t>(plan_.value_count_, field.index + 1U);
-    }
-    plan_.usable_ = walk != Walk::kBroken && !beyond_plans_;
+    plan_.usable_ = walk != Walk::kBroken && !beyond_plans_ && add_fields();
     plan_.id_usable_ = plan_.usable_ || id_closed_;
-    for (std::size_t i = 0; i < plan_.name_texts_.size(); ++i) {
-      const winlog::FieldRole role = winlog::role_of(plan_.name_texts_[i]);
-      if (role != winlog::FieldRole::kOther) plan_.known_.push_back({i, role});
-    }
   }
 
   bool open(const Name& name) {
@@ -59,8 +46,8 @@ class PlanCompiler {
       return inside_field ? beyond_plans() : true;
     }
     if (fields_.size() == InstanceValues::kMaxPlannedValues) return beyond_plans();
-    plan_.name_texts_.push_back(outline_.named_by_attribute() ? std::string{}
-                                                              : utf8(name.units, name.count));
+    plan_.names_.push_back(outline_.named_by_attribute() ? std::string{}
+                                                         : utf8(name.units, name.count));
     fields_.emplace_back();
     return true;
   }
@@ -81,7 +68,7 @@ class PlanCompiler {
   bool text(const Value& value) {
     if (outline_.slot() == Slot::kData) return true;  // white space between elements
     if (outline_.slot() == Slot::kFieldName) {
-      std::string& name = plan_.name_texts_.back();
+      std::string& name = plan_.names_.back();
       if (!name.empty() || !value.is(ValueType::kString)) return beyond_plans();
       name = utf8(value.bytes, without_terminator(value.bytes, value.size / 2));
       return true;
@@ -123,6 +110,24 @@ class PlanCompiler {
     plan_.references_.push_back(std::move(reference));
   }
 
+  // False: there is a field that is not one value of its own, or two that mean the same.
+  bool add_fields() {
+    std::array<bool, InstanceValues::kMaxPlannedValues> used{};
+    std::uint32_t roles = 0;  // a bit for each
+    for (std::size_t i = 0; i < fields_.size(); ++i) {
+      const auto [kind, index, literal] = fields_[i];
+      if (kind != Origin::Kind::kValue || index >= used.size() || used[index]) return false;
+      used[index] = true;
+      const winlog::FieldRole role = winlog::role_of(plan_.names_[i]);
+      const std::uint32_t bit = 1U << static_cast<unsigned>(role);
+      if (role != winlog::FieldRole::kOther && (roles & bit) != 0) return false;
+      roles |= bit;
+      plan_.fields_.push_back({index, role});
+      plan_.value_count_ = std::max(plan_.value_count_, index + 1U);
+    }
+    return true;
+  }
+
   bool put(const Origin& origin) {
     Origin* place = place_of(outline_.slot());
     if (place == nullptr) return true;
@@ -157,7 +162,6 @@ class PlanCompiler {
   bool beyond_plans_ = false;
   bool id_closed_ = false;
   std::vector<Origin> fields_;
-  std::array<bool, InstanceValues::kMaxPlannedValues> used_{};  // values that are in a field
 };
 
 void Plan::compile(ChunkContext& chunk, const TemplateDefinition& definition, Root root) {
@@ -189,13 +193,15 @@ bool Plan::is_of(const Bytes& chunk, const TemplateDefinition& definition) const
   return equal(theirs + at, body_.data() + at, body_.size() - at);
 }
 
-std::span<const std::string_view> Plan::names(TextArena& arena, std::uint64_t arena_number) {
-  if (names_arena_ != arena_number) {
-    names_arena_ = arena_number;
-    names_.clear();
-    for (const std::string& text : name_texts_) names_.push_back(arena.copy(text));
+LastRecord& Plan::last(TextArena& arena, std::uint64_t list_number) {
+  if (last_.list_number != list_number) {
+    last_.list_number = list_number;
+    last_.values.assign(fields_.size(), {});
+    last_.raw.clear();
+    for (const std::string& name : names_) last_.raw.push_back({arena.copy(name), {}});
+    last_.fields = {};
   }
-  return names_;
+  return last_;
 }
 
 InstanceValues::Outcome InstanceValues::read(const Bytes& chunk, std::uint32_t at,
@@ -215,10 +221,9 @@ InstanceValues::Outcome InstanceValues::read(const Bytes& chunk, std::uint32_t a
     offsets_[i] = offset;
     offset += load_u16(descriptors_ + std::size_t{4} * i);
   }
-  if (offset > end - values) return Outcome::kBroken;
   count_ = count;
   total_size_ = offset;
-  return Outcome::kRead;
+  return total_size_ <= end - values ? Outcome::kRead : Outcome::kBroken;
 }
 
 }  // namespace blockwatch::evtx

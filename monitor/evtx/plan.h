@@ -53,6 +53,14 @@ class InstanceValues {
   std::uint32_t total_size_ = 0;
 };
 
+// What the last record with a template held: most of it is the same in the next one.
+struct LastRecord {
+  std::uint64_t list_number = 0;
+  std::vector<Value> values;  // of the fields in order
+  std::vector<RawField> raw;
+  Event fields;  // what they stand for
+};
+
 // What a template stands for: a whole record, or the content of <Event>.
 enum class Root : std::uint8_t { kRecord, kEventContent };
 
@@ -73,12 +81,16 @@ class Plan {
   const Origin& origin(Slot slot) const { return system_[static_cast<std::size_t>(slot)]; }
   const Origin& data() const { return data_; }  // the nested <EventData>
 
-  // The fields in order, when <EventData> stands in here: each an instance's value of this index.
-  std::span<const std::uint16_t> values() const { return values_; }
+  // The fields in order, when <EventData> stands in here.
+  struct Field {
+    std::uint16_t value = 0;  // of an instance's values
+    winlog::FieldRole role = winlog::FieldRole::kOther;
+  };
+  std::span<const Field> fields() const { return fields_; }
   std::uint32_t value_count() const { return value_count_; }  // that the fields need
-  std::span<const winlog::KnownField> known() const { return known_; }
-  // Their names in the arena, which has the number `arena_number`.
-  std::span<const std::string_view> names(TextArena& arena, std::uint64_t arena_number);
+  // The fields of the last record of the list that has this number, with names in its arena; of
+  // a list's first record, one without values.
+  LastRecord& last(TextArena& arena, std::uint64_t list_number);
 
  private:
   friend class PlanCompiler;
@@ -94,12 +106,11 @@ class Plan {
   bool certain_ = false;                     // is_of() can tell
   std::array<Origin, kSystemSlots> system_;  // by Slot
   Origin data_;
-  std::vector<std::uint16_t> values_;
+  std::vector<Field> fields_;
   std::uint32_t value_count_ = 0;
-  std::vector<winlog::KnownField> known_;
-  std::vector<std::string> name_texts_;
-  std::vector<std::string_view> names_;
-  std::uint64_t names_arena_ = 0;
+
+  std::vector<std::string> names_;
+  LastRecord last_;
 
   std::vector<std::uint8_t> body_;  // the template as it stood in its chunk
   std::vector<NameReference> references_;

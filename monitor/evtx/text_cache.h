@@ -69,8 +69,7 @@ class TextCache {
 class RecentText {
  public:
   std::string_view text(const Value& value, TextArena& arena) {
-    if (value.type != value_.type || value.size != value_.size ||
-        (value.size != 0 && std::memcmp(value.bytes, value_.bytes, value.size) != 0)) {
+    if (!same(value, value_)) {
       value_ = value;
       text_ = copy_of(value, arena);
     }

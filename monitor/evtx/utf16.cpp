@@ -34,7 +34,7 @@ char* put_utf8(std::uint32_t c, char* out) noexcept {
 char* utf16_to_utf8(const std::uint8_t* text, std::size_t units, char* out) noexcept {
   const std::uint8_t* const end = text + units * 2;
   while (text != end) {
-    for (; end - text >= 16 && put_ascii<8>(text, out); text += 16) out += 8;
+    for (; end - text >= 8 && put_ascii<4>(text, out); text += 8) out += 4;
     if (text == end) break;
     std::uint32_t c = load_u16(text);
     text += 2;

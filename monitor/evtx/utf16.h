@@ -55,15 +55,25 @@ bool put_ascii(const std::uint8_t* text, char* out) noexcept {
 #endif
 }
 
-// As utf16_to_utf8, quick for short ASCII text. The last step may overlap the one before.
-inline char* short_utf16_to_utf8(const std::uint8_t* text, std::size_t units, char* out) noexcept {
+// As utf16_to_utf8, quick for ASCII text.
+inline char* ascii_utf16_to_utf8(const std::uint8_t* text, std::size_t units, char* out) noexcept {
   const std::uint8_t* const end = text + 2 * units;
-  if (units >= 8 && units <= 16) {
-    if (put_ascii<8>(text, out) && put_ascii<8>(end - 16, out + units - 8)) return out + units;
-  } else if (units >= 4 && units < 8) {
-    if (put_ascii<4>(text, out) && put_ascii<4>(end - 8, out + units - 4)) return out + units;
+  bool ascii = true;
+  // The last step may overlap the one before.
+  if (units >= 8) {
+    const std::uint8_t* at = text;
+    for (char* to = out; ascii && end - at > 16; at += 16, to += 8) ascii = put_ascii<8>(at, to);
+    ascii = ascii && put_ascii<8>(end - 16, out + units - 8);
+  } else if (units >= 4) {
+    ascii = put_ascii<4>(text, out) && put_ascii<4>(end - 8, out + units - 4);
+  } else {
+    for (std::size_t i = 0; i < units; ++i) {
+      const std::uint16_t unit = load_u16(text + 2 * i);
+      ascii = ascii && unit - 1U < 0x7F;
+      out[i] = static_cast<char>(unit);
+    }
   }
-  return utf16_to_utf8(text, units, out);
+  return ascii ? out + units : utf16_to_utf8(text, units, out);
 }
 
 // Writes one code point, which must not be a surrogate; at most 4 bytes.

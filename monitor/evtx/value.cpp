@@ -229,7 +229,7 @@ char* render_one(ValueType type, const std::uint8_t* p, std::uint32_t size, char
     case ValueType::kNull:
       return out;
     case ValueType::kString:
-      return utf16_to_utf8(p, without_terminator(p, size / 2), out);
+      return ascii_utf16_to_utf8(p, without_terminator(p, size / 2), out);
     case ValueType::kAnsiString:
       return put_ansi(p, size, out);
     case ValueType::kSid:

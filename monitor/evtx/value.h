@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 
 #include "monitor/evtx/bytes.h"
@@ -83,6 +84,25 @@ inline std::optional<std::uint64_t> unsigned_value(const Value& value) noexcept 
       break;
   }
   return std::nullopt;
+}
+
+// Of one type, with the same bytes.
+inline bool same(const Value& a, const Value& b) noexcept {
+  if (a.size != b.size || a.type != b.type) return false;
+  // Most are short: the first and the last bytes, which may overlap, are all there are.
+  if (a.size > 16) return std::memcmp(a.bytes, b.bytes, a.size) == 0;
+  if (a.size >= 8) {
+    return load_u64(a.bytes) == load_u64(b.bytes) &&
+           load_u64(a.bytes + a.size - 8) == load_u64(b.bytes + b.size - 8);
+  }
+  if (a.size >= 4) {
+    return load_u32(a.bytes) == load_u32(b.bytes) &&
+           load_u32(a.bytes + a.size - 4) == load_u32(b.bytes + b.size - 4);
+  }
+  for (std::uint32_t i = 0; i < a.size; ++i) {
+    if (a.bytes[i] != b.bytes[i]) return false;
+  }
+  return true;
 }
 
 inline bool is_hexadecimal(const Value& value) noexcept {

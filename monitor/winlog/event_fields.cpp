@@ -50,76 +50,78 @@ std::string_view text_or_absent(std::string_view value) noexcept {
   return value == "-" ? std::string_view{} : value;
 }
 
-void set_once(std::string_view& field, std::string_view value) noexcept {
-  if (field.empty()) field = value;
+// Whether a field that is set already keeps its value.
+enum class Again : std::uint8_t { kKeep, kReplace };
+
+template <Again again, class Field>
+void put(Field& field, const Field& value) noexcept {
+  if (again == Again::kReplace || field == Field{}) field = value;
 }
 
-// A field's value: its text and, where the format holds it as one, the number that it says.
-struct FieldValue {
-  std::string_view text;
-  std::optional<std::uint64_t> number;
-};
-
-template <class T>
-void set_once(std::optional<T>& field, const FieldValue& value) noexcept {
-  if (field) return;
-  if (!value.number) {
-    field = number<T>(value.text);
-  } else if (*value.number <= std::numeric_limits<T>::max()) {
-    field = static_cast<T>(*value.number);
+// `number` is the value if it is known, else the text is read.
+template <Again again, class T>
+void put_number(std::optional<T>& field, std::string_view text,
+                const std::optional<std::uint64_t>& known) noexcept {
+  if (!known) {
+    put<again>(field, number<T>(text));
+  } else if (*known <= std::numeric_limits<T>::max()) {
+    put<again>(field, std::optional<T>(static_cast<T>(*known)));
+  } else {
+    put<again>(field, std::optional<T>());
   }
 }
 
 // Sets what the role says; `read_address` reads the text of an address.
-template <class ReadAddress>
-void set_field(Event& event, FieldRole role, const FieldValue& value, ReadAddress read_address) {
+template <Again again, class ReadAddress>
+void set_field(Event& event, FieldRole role, std::string_view text,
+               const std::optional<std::uint64_t>& known, ReadAddress read_address) {
   switch (role) {
     case FieldRole::kOther:
       break;
     case FieldRole::kProcessId:
-      set_once(event.process_id, value);
+      put_number<again>(event.process_id, text, known);
       break;
     case FieldRole::kApplication:
-      set_once(event.application, text_or_absent(value.text));
+      put<again>(event.application, text_or_absent(text));
       break;
     case FieldRole::kDirection:
-      if (!event.direction) event.direction = direction_of(value.text);
+      put<again>(event.direction, direction_of(text));
       break;
     case FieldRole::kSourceAddress:
-      if (!event.local_address) event.local_address = read_address(value.text);
+      put<again>(event.local_address, read_address(text));
       break;
     case FieldRole::kSourcePort:
-      set_once(event.local_port, value);
+      put_number<again>(event.local_port, text, known);
       break;
     case FieldRole::kDestAddress:
-      if (!event.remote_address) event.remote_address = read_address(value.text);
+      put<again>(event.remote_address, read_address(text));
       break;
     case FieldRole::kDestPort:
-      set_once(event.remote_port, value);
+      put_number<again>(event.remote_port, text, known);
       break;
     case FieldRole::kProtocol:
-      set_once(event.protocol, value);
+      put_number<again>(event.protocol, text, known);
       break;
     case FieldRole::kInterfaceIndex:
-      set_once(event.interface_index, value);
+      put_number<again>(event.interface_index, text, known);
       break;
     case FieldRole::kFilterOrigin:
-      set_once(event.filter_origin, text_or_absent(value.text));
+      put<again>(event.filter_origin, text_or_absent(text));
       break;
     case FieldRole::kFilterName:
-      set_once(event.filter_name, text_or_absent(value.text));
+      put<again>(event.filter_name, text_or_absent(text));
       break;
     case FieldRole::kFilterId:
-      set_once(event.filter_id, value);
+      put_number<again>(event.filter_id, text, known);
       break;
     case FieldRole::kLayerName:
-      set_once(event.layer, layer_word(value.text));
+      put<again>(event.layer, layer_word(text));
       break;
     case FieldRole::kLayerId:
-      set_once(event.layer_id, value);
+      put_number<again>(event.layer_id, text, known);
       break;
     case FieldRole::kRemoteUserId:
-      if (value.text != "S-1-0-0") set_once(event.user, text_or_absent(value.text));
+      put<again>(event.user, text == "S-1-0-0" ? std::string_view{} : text_or_absent(text));
       break;
   }
 }
@@ -207,25 +209,27 @@ Result<Event> to_event(const SystemFields& system, std::span<const RawField> dat
   };
   const std::size_t count = std::min(data.size(), roles.size());
   for (std::size_t i = 0; i < count; ++i)
-    set_field(event, roles[i], {data[i].value, std::nullopt}, read_address);
+    set_field<Again::kKeep>(event, roles[i], data[i].value, std::nullopt, read_address);
   conclude(event, default_filter(event.filter_origin));
   return result;
 }
 
-std::optional<Error> EventMaker::add(const SystemFields& system, std::span<const RawField> data,
-                                     std::span<const KnownField> known,
-                                     std::span<const std::optional<std::uint64_t>> numbers,
-                                     std::vector<Event>& events) {
+void EventMaker::set(Event& fields, FieldRole role, std::string_view text,
+                     const std::optional<std::uint64_t>& number) {
+  set_field<Again::kReplace>(fields, role, text, number,
+                             [this](std::string_view t) { return address(t); });
+}
+
+std::optional<Error> EventMaker::add(const Event& fields, const SystemFields& system,
+                                     std::span<const RawField> data, std::vector<Event>& events) {
   if (auto error = misplaced(system)) return error;
-  Event& event = events.emplace_back();
+  Event& event = events.emplace_back(fields);
   set_system(event, system);
   event.raw = data;
-  const bool ip_addresses = !has_hardware_addresses(event);
-  const auto read_address = [this, ip_addresses](std::string_view text) {
-    return ip_addresses ? address(text) : std::nullopt;
-  };
-  for (const KnownField& field : known)
-    set_field(event, field.role, {data[field.index].value, numbers[field.index]}, read_address);
+  if (has_hardware_addresses(event)) {
+    event.local_address.reset();
+    event.remote_address.reset();
+  }
   conclude(event, event.filter_origin.empty() ? std::nullopt : default_filter(event.filter_origin));
   return std::nullopt;
 }

@@ -60,21 +60,17 @@ bool is_wanted_provider(std::string_view provider) noexcept;
 Result<Event> to_event(const SystemFields& system, std::span<const RawField> data,
                        std::span<const FieldRole> roles);
 
-// A field that stands for something.
-struct KnownField {
-  std::size_t index = 0;
-  FieldRole role = FieldRole::kOther;
-};
-
-// to_event for many records: remembers the texts that it read last. One thread.
+// to_event in steps, for records that have much in common with the one before. Remembers the texts
+// that it read last. One thread.
 class EventMaker {
  public:
-  // Adds the event to `events`, or tells why not. numbers[i] is data[i] as a number where the
-  // format holds it as one, which saves reading its text. Both reach to all `known` fields.
-  std::optional<Error> add(const SystemFields& system, std::span<const RawField> data,
-                           std::span<const KnownField> known,
-                           std::span<const std::optional<std::uint64_t>> numbers,
-                           std::vector<Event>& events);
+  // Sets what the role stands for, or leaves it absent when the value cannot be read. `number` is
+  // the value where the format holds it as a number, which saves reading its text.
+  void set(Event& fields, FieldRole role, std::string_view text,
+           const std::optional<std::uint64_t>& number);
+  // Adds the event with these fields, each of them set at most once, to `events`; or tells why not.
+  std::optional<Error> add(const Event& fields, const SystemFields& system,
+                           std::span<const RawField> data, std::vector<Event>& events);
 
  private:
   static constexpr std::size_t kMaxAddressText = 39;  // eight full groups
