@@ -283,8 +283,8 @@ const char* ChunkDecoder::add_planned(const winlog::SystemFields& system, Plan& 
 }
 
 // Writes the text to `out`, and moves that, unless the list has it already.
-std::string_view ChunkDecoder::text_of(const Value& value,
-                                       const std::optional<std::uint64_t>& number, char*& out) {
+std::string_view ChunkDecoder::text_of(Value value, const std::optional<std::uint64_t>& number,
+                                       char*& out) {
   const char* const begin = out;
   if (value.is(ValueType::kString) && value.size < kMinRepeatedText) {
     out = ascii_utf16_to_utf8(value.bytes, without_terminator(value.bytes, value.size / 2), out);

@@ -98,8 +98,7 @@ class ChunkDecoder {
   void add_evidence(std::string_view host, std::uint32_t event_id, std::uint8_t version);
 
   bool is_ours(const Value& provider);
-  std::string_view text_of(const Value& value, const std::optional<std::uint64_t>& number,
-                           char*& out);
+  std::string_view text_of(Value value, const std::optional<std::uint64_t>& number, char*& out);
   const char* add_event(std::optional<Error> error);
 
   const DecodeOptions& options_;

@@ -17,7 +17,7 @@ class TextCache {
  public:
   // The value as text, which is written to `out` (and `out` moved behind it) unless it stands in
   // the arena already. Requires room for max_text_size(value), and no array.
-  std::string_view text(const Value& value, char*& out) {
+  std::string_view text(Value value, char*& out) {
     if (value.size >= kMinCachedBytes) return cached(value, out);
     return put(value, out);
   }
@@ -36,7 +36,7 @@ class TextCache {
     std::string_view text;
   };
 
-  static std::string_view put(const Value& value, char*& out) {
+  static std::string_view put(Value value, char*& out) {
     const char* const begin = out;
     out = render(value, out);
     return {begin, static_cast<std::size_t>(out - begin)};
@@ -53,7 +53,7 @@ class TextCache {
     return static_cast<std::size_t>(sum >> 40);
   }
 
-  std::string_view cached(const Value& value, char*& out) {
+  std::string_view cached(Value value, char*& out) {
     Slot& slot = slots_[hash(value.bytes, value.size) % kSlots];
     if (slot.generation != generation_ || slot.size != value.size || slot.type != value.type ||
         std::memcmp(slot.bytes, value.bytes, value.size) != 0)
@@ -68,7 +68,7 @@ class TextCache {
 // A text that is the same in nearly every record of a log, in an arena.
 class RecentText {
  public:
-  std::string_view text(const Value& value, TextArena& arena) {
+  std::string_view text(Value value, TextArena& arena) {
     if (!same(value, value_)) {
       value_ = value;
       text_ = copy_of(value, arena);
@@ -80,7 +80,7 @@ class RecentText {
   void forget() { *this = {}; }
 
  private:
-  static std::string_view copy_of(const Value& value, TextArena& arena) {
+  static std::string_view copy_of(Value value, TextArena& arena) {
     const std::size_t room = max_text_size(value);
     if (room == 0) return {};
     char* const begin = arena.allocate(room, 1);

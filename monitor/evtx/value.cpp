@@ -281,7 +281,7 @@ char* render(const Value& value, char* out) noexcept {
                                         : render_one(type, value.bytes, value.size, out);
 }
 
-std::optional<std::uint64_t> text_to_number(const Value& value) noexcept {
+std::optional<std::uint64_t> text_to_number(Value value) noexcept {
   std::uint64_t n = 0;
   const std::size_t units = without_terminator(value.bytes, value.size / 2);
   if (units == 0 || units > 20) return std::nullopt;

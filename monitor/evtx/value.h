@@ -40,9 +40,12 @@ inline constexpr std::uint8_t kArrayFlag = 0x80;
 
 // One value as the log holds it. `bytes` outlive it.
 struct Value {
-  std::uint8_t type = 0;  // ValueType, possibly with kArrayFlag
   const std::uint8_t* bytes = nullptr;
   std::uint32_t size = 0;
+  std::uint8_t type = 0;  // ValueType, possibly with kArrayFlag
+
+  Value() = default;
+  Value(std::uint8_t t, const std::uint8_t* b, std::uint32_t n) : bytes(b), size(n), type(t) {}
 
   bool is(ValueType t) const noexcept { return type == static_cast<std::uint8_t>(t); }
 };
@@ -64,7 +67,7 @@ constexpr std::size_t max_text_size(std::size_t count, std::size_t size) noexcep
 char* render(const Value& value, char* out) noexcept;
 
 // The value if it is an unsigned integer, decimal or hexadecimal, of its type's size.
-inline std::optional<std::uint64_t> unsigned_value(const Value& value) noexcept {
+inline std::optional<std::uint64_t> unsigned_value(Value value) noexcept {
   switch (static_cast<ValueType>(value.type)) {
     case ValueType::kUInt8:
       if (value.size == 1) return *value.bytes;
@@ -87,7 +90,7 @@ inline std::optional<std::uint64_t> unsigned_value(const Value& value) noexcept 
 }
 
 // Of one type, with the same bytes.
-inline bool same(const Value& a, const Value& b) noexcept {
+inline bool same(Value a, Value b) noexcept {
   if (a.size != b.size || a.type != b.type) return false;
   // Most are short: the first and the last bytes, which may overlap, are all there are.
   if (a.size > 16) return std::memcmp(a.bytes, b.bytes, a.size) == 0;
@@ -105,18 +108,18 @@ inline bool same(const Value& a, const Value& b) noexcept {
   return true;
 }
 
-inline bool is_hexadecimal(const Value& value) noexcept {
+inline bool is_hexadecimal(Value value) noexcept {
   return value.is(ValueType::kHexInt32) || value.is(ValueType::kHexInt64);
 }
 
 // The value as a number if it is an integer that is not negative, or text that holds one.
-std::optional<std::uint64_t> text_to_number(const Value& value) noexcept;  // requires kString
-inline std::optional<std::uint64_t> to_number(const Value& value) noexcept {
+std::optional<std::uint64_t> text_to_number(Value value) noexcept;  // requires kString
+inline std::optional<std::uint64_t> to_number(Value value) noexcept {
   return value.is(ValueType::kString) ? text_to_number(value) : unsigned_value(value);
 }
 
 // The value as a FILETIME if it is one (kFileTime, or an integer of 8 bytes).
-inline std::optional<std::uint64_t> to_filetime(const Value& value) noexcept {
+inline std::optional<std::uint64_t> to_filetime(Value value) noexcept {
   if (value.size != 8 || (!value.is(ValueType::kFileTime) && !value.is(ValueType::kUInt64)))
     return std::nullopt;
   return load_u64(value.bytes);
