@@ -269,7 +269,10 @@ const char* ChunkDecoder::add_planned(const winlog::SystemFields& system, Plan& 
     if (same(value, last.values[i])) continue;
     readable = !value.is(ValueType::kBinXml) && (value.type & kArrayFlag) == 0;
     if (!readable) break;
-    last.values[i] = value;
+    // One by one: a copy as a whole would wait for the parts to be written.
+    last.values[i].bytes = value.bytes;
+    last.values[i].size = value.size;
+    last.values[i].type = value.type;
     const std::optional<std::uint64_t> number = unsigned_value(value);
     const std::string_view text = text_of(value, number, out);
     last.raw[i].value = text;
