@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cstring>
 #include <limits>
 #include <string>
 
@@ -217,7 +216,7 @@ Result<Event> to_event(const SystemFields& system, std::span<const RawField> dat
 void EventMaker::set(Event& fields, FieldRole role, std::string_view text,
                      const std::optional<std::uint64_t>& number) {
   set_field<Again::kReplace>(fields, role, text, number,
-                             [this](std::string_view t) { return address(t); });
+                             [](std::string_view t) { return parse_ip_address(t); });
 }
 
 std::optional<Error> EventMaker::add(const Event& fields, const SystemFields& system,
@@ -240,29 +239,6 @@ std::optional<Reason> EventMaker::default_filter(std::string_view origin) {
     default_filter_ = winlog::default_filter(origin);
   }
   return default_filter_;
-}
-
-std::optional<IpAddress> EventMaker::address(std::string_view text) {
-  // Samples tell most addresses apart; a wrong guess costs only the parsing.
-  std::array<std::uint32_t, 3> samples{};
-  if (text.size() < sizeof samples[0] || text.size() > kMaxAddressText)
-    return parse_ip_address(text);
-  const std::size_t last = text.size() - sizeof samples[0];
-  std::memcpy(&samples[0], text.data(), sizeof samples[0]);
-  std::memcpy(&samples[1], text.data() + last / 2, sizeof samples[1]);
-  std::memcpy(&samples[2], text.data() + last, sizeof samples[2]);
-  const std::uint32_t mixed =
-      samples[0] * 0x9E3779B1U + samples[1] * 0x85EBCA77U + samples[2] * 0xC2B2AE3DU;
-  KnownAddress& known = addresses_[mixed >> 24];
-  if (known.size == text.size() && std::memcmp(known.text.data(), text.data(), text.size()) == 0)
-    return known.address;
-  const auto read = parse_ip_address(text);
-  if (read) {
-    std::memcpy(known.text.data(), text.data(), text.size());
-    known.size = static_cast<std::uint8_t>(text.size());
-    known.address = *read;
-  }
-  return read;
 }
 
 }  // namespace blockwatch::winlog

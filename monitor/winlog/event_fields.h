@@ -1,7 +1,6 @@
 #pragma once
 // Named fields to an Event: the one function behind EVTX, rendered XML, JSON and live records.
 
-#include <array>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -60,30 +59,22 @@ bool is_wanted_provider(std::string_view provider) noexcept;
 Result<Event> to_event(const SystemFields& system, std::span<const RawField> data,
                        std::span<const FieldRole> roles);
 
-// to_event in steps, for records that have much in common with the one before. Remembers the texts
-// that it read last. One thread.
+// to_event in steps, for records that have much in common with the one before. Remembers what it
+// found out last. One thread.
 class EventMaker {
  public:
   // Sets what the role stands for, or leaves it absent when the value cannot be read. `number` is
   // the value where the format holds it as a number, which saves reading its text.
   void set(Event& fields, FieldRole role, std::string_view text,
            const std::optional<std::uint64_t>& number);
-  // Adds the event with these fields, each of them set at most once, to `events`; or tells why not.
+  // Adds the event with these fields, none of which two names of the record stand for, to `events`;
+  // or tells why not.
   std::optional<Error> add(const Event& fields, const SystemFields& system,
                            std::span<const RawField> data, std::vector<Event>& events);
 
  private:
-  static constexpr std::size_t kMaxAddressText = 39;  // eight full groups
-  struct KnownAddress {
-    std::array<char, kMaxAddressText> text{};
-    std::uint8_t size = 0;  // 0: nothing known
-    IpAddress address;
-  };
-
-  std::optional<IpAddress> address(std::string_view text);
   std::optional<Reason> default_filter(std::string_view origin);
 
-  std::array<KnownAddress, 256> addresses_;
   std::string origin_;  // what default_filter_ was found for
   std::optional<Reason> default_filter_;
 };
