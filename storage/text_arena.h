@@ -38,6 +38,16 @@ class TextArena {
     return {p, text.size()};
   }
 
+  // A copy of the values.
+  template <class T>
+  std::span<const T> copy_array(std::span<const T> values) {
+    static_assert(std::is_trivially_copyable_v<T>);
+    if (values.empty()) return {};
+    auto* const begin = reinterpret_cast<T*>(allocate(values.size_bytes(), alignof(T)));
+    std::uninitialized_copy(values.begin(), values.end(), begin);
+    return {begin, values.size()};
+  }
+
   // Room for n values, default-initialised by the caller's writes.
   template <class T>
   std::span<T> array(std::size_t n) {
@@ -49,13 +59,13 @@ class TextArena {
   // Uninitialised bytes; `align` is a power of two.
   char* allocate(std::size_t bytes, std::size_t align) {
     auto room = static_cast<std::size_t>(end_ - next_);
-    std::size_t pad = (align - reinterpret_cast<std::uintptr_t>(next_) % align) % align;
+    std::size_t pad = padding(align);
     if (next_ == nullptr || pad + bytes > room) {
       std::size_t block = bytes + align > kBlock ? bytes + align : kBlock;
       blocks_.push_back(std::unique_ptr<char[]>(new char[block]));
       next_ = blocks_.back().get();
       end_ = next_ + block;
-      pad = (align - reinterpret_cast<std::uintptr_t>(next_) % align) % align;
+      pad = padding(align);
     }
     char* p = next_ + pad;
     next_ = p + bytes;
@@ -79,6 +89,11 @@ class TextArena {
   std::size_t size() const { return size_; }  // bytes handed out
 
  private:
+  // Bytes from next_ to the next address that is aligned.
+  std::size_t padding(std::size_t align) const {
+    return (0 - reinterpret_cast<std::uintptr_t>(next_)) & (align - 1);
+  }
+
   static constexpr std::size_t kBlock = std::size_t{64} * 1024;
   std::vector<std::unique_ptr<char[]>> blocks_;
   char* next_ = nullptr;

@@ -13,7 +13,7 @@ bool read_name(const Bytes& chunk, std::uint32_t at, Name& out) {
   if (!chunk.has(at, 8)) return false;
   const std::uint16_t count = chunk.u16(at + 6);
   if (!chunk.has(at + 8, 2U * count + 2U)) return false;
-  out = {chunk.at(at + 8), count};
+  out = {chunk.at(at + 8), count, 0};
   return true;
 }
 

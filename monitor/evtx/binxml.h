@@ -24,6 +24,8 @@ struct Fault {
 struct Name {
   const std::uint8_t* units = nullptr;
   std::uint16_t count = 0;
+  // Where in the chunk the walker found the name's offset; 0: it had to try two places.
+  std::uint32_t reference = 0;
 
   bool is(std::string_view ascii) const noexcept {
     if (ascii.size() != count) return false;
@@ -78,7 +80,7 @@ enum class Where : std::uint8_t { kTemplate, kRecord };
 // Calls the visitor for each token of the fragment in [at, end) until its end-of-stream token, the
 // end, or a visitor that returns false (kStopped). The visitor has
 //   bool open(Name), attribute(Name), start_closed(), close();
-//   bool text(const Value&), character(std::uint16_t), entity(Name);
+//   bool text(const Value&), character(std::uint16_t), entity(Name), instruction(Name);
 //   bool substitution(std::uint16_t index);
 //   bool instance(const TemplateInstance&, std::uint32_t end, std::uint32_t& next);
 // and, when it returns false because of damage, a `fault` that says so.

@@ -33,8 +33,9 @@ enum Token : std::uint8_t {
 inline bool name_reference(const Bytes& chunk, std::uint32_t& at, std::uint32_t end, Name& name) {
   if (end < at || end - at < 4) return false;
   const std::uint32_t offset = chunk.u32(at);
-  at += 4;
   if (!read_name(chunk, offset, name)) return false;
+  name.reference = at;
+  at += 4;
   if (offset != at) return true;
   const std::uint32_t size = 8 + 2 * std::uint32_t{name.count} + 2;
   if (end - at < size) return false;
@@ -117,9 +118,11 @@ Walk walk_fragment(ChunkContext& context, std::uint32_t at, std::uint32_t end, W
         ElementStart start;
         const bool dependency = where == Where::kTemplate;
         // Some writers get the dependency identifier wrong; the element's size tells.
-        if (!element_start(chunk, at, end, dependency, more, start) &&
-            !element_start(chunk, at, end, !dependency, more, start))
-          return broken("an element that does not fit");
+        if (!element_start(chunk, at, end, dependency, more, start)) {
+          if (!element_start(chunk, at, end, !dependency, more, start))
+            return broken("an element that does not fit");
+          start.name.reference = 0;
+        }
         if (++open > kMaxDepth) return broken("elements nested too deeply");
         at = start.next;
         go_on = visitor.open(start.name);
@@ -176,6 +179,7 @@ Walk walk_fragment(ChunkContext& context, std::uint32_t at, std::uint32_t end, W
         Name name;
         ++at;
         if (!name_reference(chunk, at, end, name)) return broken("an instruction without a name");
+        go_on = visitor.instruction(name);
         break;
       }
       case kPiData: {

@@ -1,22 +1,27 @@
 #pragma once
 // Bounded, little-endian reading: every byte of a log passes through here before it means anything.
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 namespace blockwatch::evtx {
 
-// Unchecked; the caller has made sure that the bytes are there. Compilers make one load of each.
-inline std::uint16_t load_u16(const std::uint8_t* p) noexcept {
-  return static_cast<std::uint16_t>(p[0] | p[1] << 8);
+// Unchecked; the caller has made sure that the bytes are there.
+template <class Int>
+Int load(const std::uint8_t* p) noexcept {
+  Int n = 0;
+  if constexpr (std::endian::native == std::endian::little) {
+    std::memcpy(&n, p, sizeof n);
+  } else {
+    for (std::size_t i = sizeof n; i > 0; --i) n = static_cast<Int>(n << 8 | p[i - 1]);
+  }
+  return n;
 }
-inline std::uint32_t load_u32(const std::uint8_t* p) noexcept {
-  return static_cast<std::uint32_t>(p[0]) | static_cast<std::uint32_t>(p[1]) << 8 |
-         static_cast<std::uint32_t>(p[2]) << 16 | static_cast<std::uint32_t>(p[3]) << 24;
-}
-inline std::uint64_t load_u64(const std::uint8_t* p) noexcept {
-  return load_u32(p) | static_cast<std::uint64_t>(load_u32(p + 4)) << 32;
-}
+inline std::uint16_t load_u16(const std::uint8_t* p) noexcept { return load<std::uint16_t>(p); }
+inline std::uint32_t load_u32(const std::uint8_t* p) noexcept { return load<std::uint32_t>(p); }
+inline std::uint64_t load_u64(const std::uint8_t* p) noexcept { return load<std::uint64_t>(p); }
 
 // A view of bytes that outlive it. Offsets are 32-bit because nothing in a log is addressed further
 // than its 64 KiB chunk reaches; `has` never overflows.

@@ -1,6 +1,7 @@
 #include "monitor/evtx/decoder.h"
 
 #include <algorithm>
+#include <charconv>
 #include <limits>
 
 #include "monitor/winlog/host_knowledge.h"
@@ -12,7 +13,16 @@ namespace {
 constexpr std::uint32_t kFragmentHeader = 0x0001010f;  // token, version 1.1, no flags
 constexpr std::uint8_t kTemplateToken = 0x0c;
 constexpr std::uint32_t kFragmentHeaderSize = 4;
-constexpr std::uint32_t kTrailerSize = 4;  // the copy of the record's size
+constexpr std::uint32_t kMinRepeatedText = 32;  // bytes; shorter strings are not looked for again
+constexpr std::uint32_t kTrailerSize = 4;       // the copy of the record's size
+
+char* put_number(std::uint64_t n, bool hexadecimal, char* out) {
+  constexpr int kMaxDigits = 20;
+  if (!hexadecimal) return std::to_chars(out, out + kMaxDigits, n).ptr;
+  *out++ = '0';
+  *out++ = 'x';
+  return std::to_chars(out, out + kMaxDigits, n, 16).ptr;
+}
 
 template <class Int>
 Int fitting(std::optional<std::uint64_t> n) {
@@ -46,20 +56,36 @@ bool find_value(Bytes chunk, std::uint32_t table, std::uint32_t end, std::uint32
 
 ChunkDecoder::ChunkDecoder(const DecodeOptions& options)
     : options_(options),
-      general_([](const void* self,
-                  std::uint32_t id) { return static_cast<const ChunkDecoder*>(self)->wants(id); },
-               this) {}
-
-bool ChunkDecoder::wants(std::uint32_t event_id) const {
-  return options_.record.has_event_id(event_id) || winlog::HostKnowledge::is_evidence(event_id);
+      general_(
+          [](const void* self, std::uint32_t id) {
+            return winlog::HostKnowledge::is_evidence(id) ||
+                   static_cast<const ChunkDecoder*>(self)->is_wanted(id);
+          },
+          this) {
+  for (const std::uint16_t id : kEventIds) {
+    if (id >= 5150 && options.record.has_event_id(id)) wanted_ids_ |= 1U << (id - 5150U);
+  }
 }
 
 void ChunkDecoder::begin_piece(DecodedPiece& out) {
-  texts_.forget();
   out_ = &out;
-  out.list.events.reserve(events_in_piece_ + events_in_piece_ / 8);
-  events_in_piece_ = 0;
+  begin_list();
+}
+
+void ChunkDecoder::begin_list() {
+  const std::size_t expected = events_ != nullptr ? events_in_list_ : 0;
+  events_ = &out_->events.emplace_back();
+  ++list_number_;
+  events_->list.events.reserve(expected + expected / 8);
+  events_in_list_ = 0;
   source_ = {};
+  forget_texts();
+}
+
+void ChunkDecoder::forget_texts() {
+  texts_.forget();
+  host_.forget();
+  channel_.forget();
 }
 
 void ChunkDecoder::decode(Bytes chunk, std::uint64_t file_offset) {
@@ -82,7 +108,8 @@ void ChunkDecoder::decode(Bytes chunk, std::uint64_t file_offset) {
   if (!trusted) report.note(file_offset, std::move(fault));
   if (!walkable) return;
   chunk_ = {chunk, kTokensPerChunk};
-  plans_.begin_chunk();
+  if (list().events.size() >= kFullList) begin_list();
+  if (plans_.begin_chunk() == PlanCache::Plans::kSomeDropped) forget_texts();
   walk_records(file_offset, header.free_offset, trusted);
 }
 
@@ -127,62 +154,59 @@ const char* ChunkDecoder::read_record(const Record& record) {
   TemplateInstance instance;
   if (options_.path == DecodePath::kGeneral || !find_instance(bytes, begin, record.end, instance))
     return read_generally(record);
-  Plan* plan = plans_.find(chunk_, instance.definition, PlanCache::Root::kRecord,
-                           Plan::Depth::kEventId, texts_, out_->list.text);
-  if (plan == nullptr || !plan->usable) return read_generally(record);
-  const Origin& id = plan->origin(Slot::kEventId);
+  PlanCache::Entry* const entry = plans_.find(chunk_, instance.definition, Root::kRecord);
+  if (entry == nullptr || !entry->plan->id_usable()) return read_generally(record);
+  const Origin& id = entry->plan->origin(Slot::kEventId);
   Value value = id.literal;
   if (id.kind == Origin::Kind::kValue &&
       !find_value(bytes, instance.values, record.end, id.index, value))
     return "its values do not fit";
-  std::uint32_t event_id = 0;
-  if (value.is(ValueType::kUInt16) && value.size == 2) {
-    event_id = load_u16(value.bytes);
-  } else {
-    event_id = fitting<std::uint16_t>(to_number(value));
-  }
-  if (options_.record.has_event_id(event_id)) return read_by_plan(record, instance, *plan);
+  const auto event_id = fitting<std::uint16_t>(to_number(value));
+  if (is_wanted(event_id)) return read_by_plan(record, instance, *entry->plan, event_id);
   if (winlog::HostKnowledge::is_evidence(event_id))
-    take_evidence(*plan, instance, record, event_id);
+    take_evidence(*entry, instance, record, event_id);
   return nullptr;
 }
 
-std::string_view ChunkDecoder::text(const Origin& origin, const InstanceValues& values) {
-  return texts_.text(values.of(origin), out_->list.text);
+bool ChunkDecoder::is_ours(const Value& provider) {
+  const std::string_view bytes(reinterpret_cast<const char*>(provider.bytes), provider.size);
+  if (provider.is(ValueType::kString) && !bytes.empty() && bytes == our_provider_) return true;
+  std::string text(max_text_size(provider), '\0');
+  text.resize(static_cast<std::size_t>(render(provider, text.data()) - text.data()));
+  if (!winlog::is_wanted_provider(text)) return false;
+  if (provider.is(ValueType::kString)) our_provider_ = bytes;
+  return true;
 }
 
 // One version for each template of a chunk is enough, and keeps the many logon records cheap.
-void ChunkDecoder::take_evidence(Plan& plan, const TemplateInstance& instance, const Record& record,
-                                 std::uint32_t event_id) {
+void ChunkDecoder::take_evidence(PlanCache::Entry& entry, const TemplateInstance& instance,
+                                 const Record& record, std::uint32_t event_id) {
   const std::uint8_t kind = event_id == 4624 ? 1 : 2;
-  if ((plan.evidence_taken & kind) != 0) return;
-  const Plan* all = plans_.find(chunk_, instance.definition, PlanCache::Root::kRecord,
-                                Plan::Depth::kAll, texts_, out_->list.text);
-  if (all == nullptr || !all->usable ||
-      values_.read(chunk_.bytes, instance.values, record.end) != InstanceValues::Outcome::kRead)
+  const Plan& plan = *entry.plan;
+  if ((entry.evidence_taken & kind) != 0 || !plan.usable()) return;
+  if (values_.read(chunk_.bytes, instance.values, record.end) != InstanceValues::Outcome::kRead)
     return;
-  if (!winlog::is_wanted_provider(text(all->origin(Slot::kProvider), values_))) return;
-  const Origin& host = all->origin(Slot::kHost);
-  if (host.kind == Origin::Kind::kLiteral) plan.evidence_taken |= kind;
-  const auto version = to_number(values_.of(all->origin(Slot::kVersion)));
-  add_evidence(text(host, values_), event_id, fitting<std::uint8_t>(version));
+  if (!is_ours(values_.of(plan.origin(Slot::kProvider)))) return;
+  const Origin& host = plan.origin(Slot::kHost);
+  if (host.kind == Origin::Kind::kLiteral) entry.evidence_taken |= kind;
+  const auto version = to_number(values_.of(plan.origin(Slot::kVersion)));
+  add_evidence(host_.text(values_.of(host), list().text), event_id, fitting<std::uint8_t>(version));
 }
 
 void ChunkDecoder::add_evidence(std::string_view host, std::uint32_t event_id,
                                 std::uint8_t version) {
-  for (auto last = out_->evidence.rbegin(); last != out_->evidence.rend(); ++last) {
+  std::vector<Evidence>& evidence = events_->evidence;
+  for (auto last = evidence.rbegin(); last != evidence.rend(); ++last) {
     if (last->event_id != event_id || last->host != host) continue;
     if (last->version == version) return;
     break;
   }
-  out_->evidence.push_back({out_->list.events.size(), host, event_id, version});
+  evidence.push_back({list().events.size(), host, event_id, version});
 }
 
 const char* ChunkDecoder::read_by_plan(const Record& record, const TemplateInstance& instance,
-                                       const Plan& first) {
-  const Plan* plan = plans_.find(chunk_, first.definition, PlanCache::Root::kRecord,
-                                 Plan::Depth::kAll, texts_, out_->list.text);
-  if (plan == nullptr || !plan->usable) return read_generally(record);
+                                       Plan& plan, std::uint16_t event_id) {
+  if (!plan.usable()) return read_generally(record);
   const Bytes bytes = chunk_.bytes;
   using Outcome = InstanceValues::Outcome;
   switch (values_.read(bytes, instance.values, record.end)) {
@@ -193,12 +217,12 @@ const char* ChunkDecoder::read_by_plan(const Record& record, const TemplateInsta
     case Outcome::kBroken:
       return "its values do not fit";
   }
-  const auto system_value = [&](Slot slot) { return values_.of(plan->origin(slot)); };
+  const auto system_value = [&](Slot slot) { return values_.of(plan.origin(slot)); };
 
+  if (!is_ours(system_value(Slot::kProvider))) return nullptr;
   winlog::SystemFields system;
-  system.provider = text(plan->origin(Slot::kProvider), values_);
-  if (!winlog::is_wanted_provider(system.provider)) return nullptr;
-  system.event_id = fitting<std::uint16_t>(to_number(system_value(Slot::kEventId)));
+  system.provider = winlog::kProvider;
+  system.event_id = event_id;
   system.version = fitting<std::uint8_t>(to_number(system_value(Slot::kVersion)));
   const Value time = system_value(Slot::kTime);
   const auto filetime = to_filetime(time);
@@ -206,22 +230,22 @@ const char* ChunkDecoder::read_by_plan(const Record& record, const TemplateInsta
   if (!filetime && !time.is(ValueType::kNull)) return read_generally(record);
   system.time = from_filetime(filetime.value_or(record.header.filetime));
   system.record_id = to_number(system_value(Slot::kRecordId)).value_or(record.header.id);
-  system.host = text(plan->origin(Slot::kHost), values_);
-  system.channel = text(plan->origin(Slot::kChannel), values_);
+  system.host = host_.text(system_value(Slot::kHost), list().text);
+  system.channel = channel_.text(system_value(Slot::kChannel), list().text);
 
-  const Value data = values_.of(plan->data);
-  if (!data.is(ValueType::kBinXml)) return add_planned(system, *plan, values_, record);
+  const Value data = values_.of(plan.data());
+  if (!data.is(ValueType::kBinXml)) return add_planned(system, plan, values_, record);
   const auto at = static_cast<std::uint32_t>(data.bytes - bytes.at(0));
   TemplateInstance inner;
-  if (!plan->names.empty() || !find_instance(bytes, at, at + data.size, inner))
+  if (!plan.fields().empty() || !find_instance(bytes, at, at + data.size, inner))
     return read_generally(record);
-  const Plan* data_plan = plans_.find(chunk_, inner.definition, PlanCache::Root::kEventContent,
-                                      Plan::Depth::kAll, texts_, out_->list.text);
-  if (data_plan == nullptr || !data_plan->usable || data_plan->data.kind != Origin::Kind::kAbsent)
+  const PlanCache::Entry* const entry = plans_.find(chunk_, inner.definition, Root::kEventContent);
+  if (entry == nullptr || !entry->plan->usable() ||
+      entry->plan->data().kind != Origin::Kind::kAbsent)
     return read_generally(record);
   switch (data_values_.read(bytes, inner.values, at + data.size)) {
     case Outcome::kRead:
-      return add_planned(system, *data_plan, data_values_, record);
+      return add_planned(system, *entry->plan, data_values_, record);
     case Outcome::kTooMany:
       return read_generally(record);
     default:
@@ -229,17 +253,50 @@ const char* ChunkDecoder::read_by_plan(const Record& record, const TemplateInsta
   }
 }
 
-const char* ChunkDecoder::add_planned(const winlog::SystemFields& system, const Plan& plan,
+const char* ChunkDecoder::add_planned(const winlog::SystemFields& system, Plan& plan,
                                       const InstanceValues& values, const Record& record) {
-  TextArena& arena = out_->list.text;
-  const std::size_t fields = plan.names.size();
-  const std::span<RawField> raw = arena.array<RawField>(fields);
-  for (std::size_t i = 0; i < fields; ++i) {
-    const Value value = values.of(plan.values[i]);
-    if (value.is(ValueType::kBinXml)) return read_generally(record);
-    raw[i] = {plan.names[i], texts_.text(value, arena)};
+  const std::span<const Plan::Field> fields = plan.fields();
+  if (plan.value_count() > values.count()) return read_generally(record);
+  TextArena& arena = list().text;
+  LastRecord& last = plan.last(arena, list_number_);
+  // One allocation for all texts of the record: no value is in two fields.
+  const std::size_t room = max_text_size(fields.size(), values.total_size());
+  char* const begin = arena.allocate(room, 1);
+  char* out = begin;
+  bool readable = true;
+  for (std::size_t i = 0; i < fields.size() && readable; ++i) {
+    const Value value = values.at(fields[i].value);
+    if (same(value, last.values[i])) continue;
+    readable = !value.is(ValueType::kBinXml) && (value.type & kArrayFlag) == 0;
+    if (!readable) break;
+    // One by one: a copy as a whole would wait for the parts to be written.
+    last.values[i].bytes = value.bytes;
+    last.values[i].size = value.size;
+    last.values[i].type = value.type;
+    const std::optional<std::uint64_t> number = unsigned_value(value);
+    const std::string_view text = text_of(value, number, out);
+    last.raw[i].value = text;
+    if (fields[i].role != winlog::FieldRole::kOther)
+      maker_.set(last.fields, fields[i].role, text, number);
   }
-  return add_event(system, raw, plan.roles);
+  arena.shrink(room - static_cast<std::size_t>(out - begin));
+  if (!readable) return read_generally(record);
+  const auto raw = arena.copy_array(std::span<const RawField>(last.raw));
+  return add_event(maker_.add(last.fields, system, raw, list().events));
+}
+
+// Writes the text to `out`, and moves that, unless the list has it already.
+std::string_view ChunkDecoder::text_of(Value value, const std::optional<std::uint64_t>& number,
+                                       char*& out) {
+  const char* const begin = out;
+  if (value.is(ValueType::kString) && value.size < kMinRepeatedText) {
+    out = ascii_utf16_to_utf8(value.bytes, without_terminator(value.bytes, value.size / 2), out);
+  } else if (number) {
+    out = put_number(*number, is_hexadecimal(value), out);
+  } else {
+    return texts_.text(value, out);
+  }
+  return {begin, static_cast<std::size_t>(out - begin)};
 }
 
 const char* ChunkDecoder::read_generally(const Record& record) {
@@ -247,7 +304,7 @@ const char* ChunkDecoder::read_generally(const Record& record) {
   if (outcome == RecordReader::Outcome::kBroken) return general_.fault_text();
   if (outcome == RecordReader::Outcome::kSkipped) return nullptr;
   if (!winlog::is_wanted_provider(general_.text(Slot::kProvider))) return nullptr;
-  TextArena& arena = out_->list.text;
+  TextArena& arena = list().text;
   const auto version = fitting<std::uint8_t>(general_.number(Slot::kVersion));
   if (winlog::HostKnowledge::is_evidence(general_.event_id())) {
     add_evidence(arena.copy(general_.text(Slot::kHost)), general_.event_id(), version);
@@ -271,21 +328,21 @@ const char* ChunkDecoder::read_generally(const Record& record) {
     raw[i] = {arena.copy(fields[i].name), arena.copy(fields[i].value)};
     roles_.push_back(winlog::role_of(fields[i].name));
   }
-  return add_event(system, raw, roles_);
+  auto event = winlog::to_event(system, raw, roles_);
+  if (!event) return add_event(std::move(event.error()));
+  list().events.push_back(*event);
+  return add_event(std::nullopt);
 }
 
-const char* ChunkDecoder::add_event(const winlog::SystemFields& system,
-                                    std::span<const RawField> raw,
-                                    std::span<const winlog::FieldRole> roles) {
-  Result<Event> event = winlog::to_event(system, raw, roles);
-  if (!event) {
-    problem_ = std::move(event.error().message);
+// Completes the event that was added, or keeps the text of the error why none was.
+const char* ChunkDecoder::add_event(std::optional<Error> error) {
+  if (error) {
+    problem_ = std::move(error->message);
     return problem_.c_str();
   }
-  if (source_.empty()) source_ = out_->list.text.copy(options_.source);
-  event->source = source_;
-  out_->list.events.push_back(*event);
-  ++events_in_piece_;
+  if (source_.empty()) source_ = list().text.copy(options_.source);
+  list().events.back().source = source_;
+  ++events_in_list_;
   return nullptr;
 }
 

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "monitor/evtx/chunk.h"
-#include "monitor/evtx/plan.h"
+#include "monitor/evtx/plan_cache.h"
 #include "monitor/evtx/record_reader.h"
 #include "monitor/evtx/text_cache.h"
 #include "monitor/file_report.h"
@@ -24,10 +24,18 @@ struct Evidence {
   std::uint8_t version = 0;
 };
 
+// Events of one or more chunks: sides as the record has them, HostKnowledge has not seen these yet.
+struct DecodedEvents {
+  EventList list;
+  std::vector<Evidence> evidence;
+};
+
+// A list that has this many events when a chunk ends is followed by another one.
+inline constexpr std::size_t kFullList = 512;
+
 // What a run of neighbouring chunks held.
 struct DecodedPiece {
-  EventList list;  // sides as the record has them: HostKnowledge has not seen these yet
-  std::vector<Evidence> evidence;
+  std::vector<DecodedEvents> events;      // in file order
   FileReport report;                      // wanted is left to the consumer; total_bytes is not set
   std::uint64_t newest_record_id = 0;     // of chunks that passed their checks
   bool any_used = false;                  // a chunk that is, or was, in use
@@ -69,35 +77,49 @@ class ChunkDecoder {
     RecordHeader header;
   };
 
+  void begin_list();
+  void forget_texts();
+  EventList& list() { return events_->list; }
   void note_gap();
   void walk_records(std::uint64_t file_offset, std::uint32_t free_offset, bool trusted);
-  bool wants(std::uint32_t event_id) const;
+  bool is_wanted(std::uint32_t event_id) const {
+    return event_id - 5150U < 10 ? (wanted_ids_ >> (event_id - 5150U) & 1U) != 0
+                                 : event_id == 5031 && options_.record.has_event_id(5031);
+  }
   // Each returns why the record cannot be read, null when there is nothing to complain of.
   const char* read_record(const Record& record);
-  const char* read_by_plan(const Record& record, const TemplateInstance& instance,
-                           const Plan& first);
-  const char* add_planned(const winlog::SystemFields& system, const Plan& plan,
+  const char* read_by_plan(const Record& record, const TemplateInstance& instance, Plan& plan,
+                           std::uint16_t event_id);
+  const char* add_planned(const winlog::SystemFields& system, Plan& plan,
                           const InstanceValues& values, const Record& record);
   const char* read_generally(const Record& record);
-  void take_evidence(Plan& plan, const TemplateInstance& instance, const Record& record,
-                     std::uint32_t event_id);
+  void take_evidence(PlanCache::Entry& entry, const TemplateInstance& instance,
+                     const Record& record, std::uint32_t event_id);
   void add_evidence(std::string_view host, std::uint32_t event_id, std::uint8_t version);
 
-  std::string_view text(const Origin& origin, const InstanceValues& values);
-  const char* add_event(const winlog::SystemFields& system, std::span<const RawField> raw,
-                        std::span<const winlog::FieldRole> roles);
+  bool is_ours(const Value& provider);
+  std::string_view text_of(Value value, const std::optional<std::uint64_t>& number, char*& out);
+  const char* add_event(std::optional<Error> error);
 
   const DecodeOptions& options_;
+  std::uint32_t wanted_ids_ = 0;  // bit n: 5150 + n
   DecodedPiece* out_ = nullptr;
-  std::string_view source_;
+  DecodedEvents* events_ = nullptr;  // the last of out_->events
+  std::uint64_t list_number_ = 0;    // of all lists, from 1
+  std::string_view source_;          // in the list's arena
   ChunkContext chunk_;
-  TextCache texts_;
   PlanCache plans_;
   InstanceValues values_;       // of the record being read
   InstanceValues data_values_;  // of its EventData
+  TextCache texts_;             // of the list
+  RecentText host_;             // of the list
+  RecentText channel_;          // of the list
+  std::string our_provider_;    // bytes of a name that is ours
+
+  winlog::EventMaker maker_;
   RecordReader general_;
   std::vector<winlog::FieldRole> roles_;
-  std::size_t events_in_piece_ = 0;  // of the previous piece too: what to make room for
+  std::size_t events_in_list_ = 0;  // of the previous list: what to make room for
   std::string problem_;
 };
 

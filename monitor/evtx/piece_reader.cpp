@@ -55,6 +55,15 @@ std::optional<std::uint64_t> PieceReader::known_up_to(std::uint64_t offset) cons
   return last;
 }
 
+bool PieceReader::read_chunks(std::uint64_t offset, std::uint64_t end, std::size_t place,
+                              Piece& piece) {
+  for (; offset < end; offset += kChunkSize, place += kChunkSize) {
+    const std::uint64_t chunk_end = std::min<std::uint64_t>(offset + kChunkSize, end);
+    if (!read_span(offset, chunk_end, place, piece)) return false;
+  }
+  return true;
+}
+
 bool PieceReader::read_span(std::uint64_t offset, std::uint64_t end, std::size_t place,
                             Piece& piece) {
   const std::uint64_t wanted = end - offset;
@@ -62,6 +71,8 @@ bool PieceReader::read_span(std::uint64_t offset, std::uint64_t end, std::size_t
   // so each span of a piece has a place of its own.
   std::uint8_t* const base = buffer_.get() + place;
   const auto got = bytes_.read_at(offset, base, static_cast<std::size_t>(wanted));
+  // What stands before the place that cannot be read is read all the same.
+  if (!got && wanted > kChunkSize) return read_chunks(offset, end, place, piece);
   if (!got) {
     piece.error = got.error();
     return false;

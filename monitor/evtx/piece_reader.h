@@ -11,8 +11,9 @@
 
 namespace blockwatch::evtx {
 
-// Few enough that the chunks are still in the processor's cache when they are decoded.
-inline constexpr std::uint64_t kPieceChunks = 4;
+// Enough that the calls cost little, few enough that the chunks are still in the processor's cache
+// when they are decoded.
+inline constexpr std::uint64_t kPieceChunks = 16;
 inline constexpr std::uint64_t kPieceSize = kPieceChunks * kChunkSize;
 
 // The part of the file that chunks can be in, as long as the file was when reading began.
@@ -42,6 +43,8 @@ class PieceReader {
   // Reads [offset, end) to `place` in the buffer and decodes the whole chunks in it. False: the
   // piece ends here.
   bool read_span(std::uint64_t offset, std::uint64_t end, std::size_t place, Piece& piece);
+  // The same, chunk by chunk.
+  bool read_chunks(std::uint64_t offset, std::uint64_t end, std::size_t place, Piece& piece);
   // The last record id of a chunk that holds nothing after after_record_id, by a header that can be
   // trusted; none: the chunk must be read.
   std::optional<std::uint64_t> known_up_to(std::uint64_t offset) const;

@@ -1,43 +1,58 @@
 #include "monitor/evtx/plan.h"
 
+#include <algorithm>
+#include <cstring>
+
+#include "monitor/evtx/utf16.h"
+
 namespace blockwatch::evtx {
 
 namespace {
 
-constexpr std::size_t kMaxFields = 256;
+constexpr std::uint32_t kNameLink = 4;  // the first part of a name: where another one stands
+
+bool equal(const std::uint8_t* a, const std::uint8_t* b, std::size_t n) {
+  return n == 0 || std::memcmp(a, b, n) == 0;
+}
+
+std::string utf8(const std::uint8_t* units, std::size_t count) {
+  std::string text(kMaxUtf8PerUnit * count, '\0');
+  text.resize(static_cast<std::size_t>(utf16_to_utf8(units, count, text.data()) - text.data()));
+  return text;
+}
+
+}  // namespace
 
 // Compiles one template: a visitor of walk_fragment.
 class PlanCompiler {
  public:
   Fault fault;
 
-  PlanCompiler(Plan& plan, TextCache& texts, TextArena& arena)
-      : plan_(plan), texts_(texts), arena_(arena) {}
+  PlanCompiler(Plan& plan, const Bytes& chunk, const TemplateDefinition& definition)
+      : plan_(plan), chunk_(chunk), definition_(definition) {}
 
-  void run(ChunkContext& chunk, const TemplateDefinition& definition, PlanCache::Root root) {
-    plan_.system.fill({});
-    plan_.data = {};
-    plan_.names.clear();
-    plan_.roles.clear();
-    plan_.values.clear();
-    if (root == PlanCache::Root::kEventContent) outline_.enter_event();
+  void run(ChunkContext& chunk, Root root) {
+    if (root == Root::kEventContent) outline_.enter_event();
     const Walk walk =
-        walk_fragment(chunk, definition.body, definition.end, Where::kTemplate, *this);
-    plan_.usable = walk != Walk::kBroken && !beyond_plans_;
-    for (std::string_view name : plan_.names) plan_.roles.push_back(winlog::role_of(name));
+        walk_fragment(chunk, definition_.body, definition_.end, Where::kTemplate, *this);
+    plan_.usable_ = walk != Walk::kBroken && !beyond_plans_ && add_fields();
+    plan_.id_usable_ = plan_.usable_ || id_closed_;
   }
 
   bool open(const Name& name) {
+    note(name);
     if (!outline_.open(name)) {
       const bool inside_field = outline_.in_data() && outline_.depth() > 3;
       return inside_field ? beyond_plans() : true;
     }
-    if (plan_.names.size() == kMaxFields) return beyond_plans();
-    plan_.names.push_back(outline_.named_by_attribute() ? std::string_view{} : text_of(name));
-    plan_.values.emplace_back();
+    if (fields_.size() == InstanceValues::kMaxPlannedValues) return beyond_plans();
+    plan_.names_.push_back(outline_.named_by_attribute() ? std::string{}
+                                                         : utf8(name.units, name.count));
+    fields_.emplace_back();
     return true;
   }
   bool attribute(const Name& name) {
+    note(name);
     outline_.attribute(name);
     return true;
   }
@@ -45,26 +60,74 @@ class PlanCompiler {
     outline_.start_closed();
     return true;
   }
-  bool close() { return !(outline_.close() && plan_.depth == Plan::Depth::kEventId); }
+  bool close() {
+    id_closed_ |= outline_.close();
+    return true;
+  }
 
   bool text(const Value& value) {
     if (outline_.slot() == Slot::kData) return true;  // white space between elements
     if (outline_.slot() == Slot::kFieldName) {
-      if (!plan_.names.back().empty() || !value.is(ValueType::kString)) return beyond_plans();
-      plan_.names.back() = texts_.utf8(value.bytes, value.size, arena_);
+      std::string& name = plan_.names_.back();
+      if (!name.empty() || !value.is(ValueType::kString)) return beyond_plans();
+      name = utf8(value.bytes, without_terminator(value.bytes, value.size / 2));
       return true;
     }
-    return put({Origin::Kind::kLiteral, 0, value});
+    // Literals stand in the template, hence in the plan's copy of it.
+    const std::uint8_t* const kept = plan_.body_.data() + (value.bytes - body_in_chunk());
+
+    return put({Origin::Kind::kLiteral, 0, {value.type, kept, value.size}});
   }
   bool substitution(std::uint16_t index) {
     if (outline_.slot() == Slot::kFieldName) return beyond_plans();
+
     return put({Origin::Kind::kValue, index, {}});
   }
   bool character(std::uint16_t) { return outline_.slot() == Slot::kNone || beyond_plans(); }
-  bool entity(const Name&) { return outline_.slot() == Slot::kNone || beyond_plans(); }
+  bool entity(const Name& name) {
+    note(name);
+    return outline_.slot() == Slot::kNone || beyond_plans();
+  }
+  bool instruction(const Name& name) {
+    note(name);
+    return true;
+  }
   bool instance(const TemplateInstance&, std::uint32_t, std::uint32_t&) { return beyond_plans(); }
 
  private:
+  const std::uint8_t* body_in_chunk() const { return chunk_.at(definition_.body); }
+
+  void note(const Name& name) {
+    if (name.reference == 0) {
+      plan_.certain_ = false;
+      return;
+    }
+    Plan::NameReference reference{
+        name.reference - definition_.body, chunk_.u32(name.reference) == name.reference + 4, {}};
+    if (!reference.in_place) {
+      reference.units.assign(name.units, name.units + std::size_t{2} * name.count);
+    }
+    plan_.references_.push_back(std::move(reference));
+  }
+
+  // False: there is a field that is not one value of its own, or two that mean the same.
+  bool add_fields() {
+    std::array<bool, InstanceValues::kMaxPlannedValues> used{};
+    std::uint32_t roles = 0;  // a bit for each
+    for (std::size_t i = 0; i < fields_.size(); ++i) {
+      const auto [kind, index, literal] = fields_[i];
+      if (kind != Origin::Kind::kValue || index >= used.size() || used[index]) return false;
+      used[index] = true;
+      const winlog::FieldRole role = winlog::role_of(plan_.names_[i]);
+      const std::uint32_t bit = 1U << static_cast<unsigned>(role);
+      if (role != winlog::FieldRole::kOther && (roles & bit) != 0) return false;
+      roles |= bit;
+      plan_.fields_.push_back({index, role});
+      plan_.value_count_ = std::max(plan_.value_count_, index + 1U);
+    }
+    return true;
+  }
+
   bool put(const Origin& origin) {
     Origin* place = place_of(outline_.slot());
     if (place == nullptr) return true;
@@ -78,17 +141,13 @@ class PlanCompiler {
       case Slot::kNone:
         return nullptr;
       case Slot::kData:
-        return &plan_.data;
+        return &plan_.data_;
       case Slot::kFieldName:
       case Slot::kFieldValue:
-        return &plan_.values.back();
+        return &fields_.back();
       default:
-        return &plan_.system[static_cast<std::size_t>(slot)];
+        return &plan_.system_[static_cast<std::size_t>(slot)];
     }
-  }
-
-  std::string_view text_of(const Name& name) {
-    return texts_.utf8(name.units, 2U * name.count, arena_);
   }
 
   bool beyond_plans() {
@@ -97,61 +156,74 @@ class PlanCompiler {
   }
 
   Plan& plan_;
-  TextCache& texts_;
-  TextArena& arena_;
+  const Bytes chunk_;
+  const TemplateDefinition definition_;
   Outline outline_;
   bool beyond_plans_ = false;
+  bool id_closed_ = false;
+  std::vector<Origin> fields_;
 };
 
-}  // namespace
+void Plan::compile(ChunkContext& chunk, const TemplateDefinition& definition, Root root) {
+  *this = {};
+  certain_ = true;
+  body_.assign(chunk.bytes.at(definition.body), chunk.bytes.at(definition.end));
+  PlanCompiler(*this, chunk.bytes, definition).run(chunk, root);
+}
+
+bool Plan::is_of(const Bytes& chunk, const TemplateDefinition& definition) const {
+  if (definition.end - definition.body != body_.size()) return false;
+  const std::uint8_t* const theirs = chunk.at(definition.body);
+  std::uint32_t at = 0;  // all before this is the same
+  for (const NameReference& reference : references_) {
+    if (!equal(theirs + at, body_.data() + at, reference.at - at)) return false;
+    const std::uint32_t behind = definition.body + reference.at + 4;
+    const std::uint32_t place = load_u32(theirs + reference.at);
+    if ((place == behind) != reference.in_place) return false;
+    at = reference.at + 4;
+    if (reference.in_place) {
+      at += kNameLink;  // the rest of the name is compared as bytes
+      continue;
+    }
+    Name name;
+    if (!read_name(chunk, place, name) || std::size_t{2} * name.count != reference.units.size() ||
+        !equal(name.units, reference.units.data(), reference.units.size()))
+      return false;
+  }
+  return equal(theirs + at, body_.data() + at, body_.size() - at);
+}
+
+LastRecord& Plan::last(TextArena& arena, std::uint64_t list_number) {
+  if (last_.list_number != list_number) {
+    last_.list_number = list_number;
+    last_.values.assign(fields_.size(), {});
+    last_.raw.clear();
+    for (const std::string& name : names_) last_.raw.push_back({arena.copy(name), {}});
+    last_.fields = {};
+  }
+  return last_;
+}
 
 InstanceValues::Outcome InstanceValues::read(const Bytes& chunk, std::uint32_t at,
                                              std::uint32_t end) {
-  ValueTable table;
-  if (!read_values(chunk, at, end, table)) return Outcome::kBroken;
-  if (table.count > kMaxPlannedValues) return Outcome::kTooMany;
-  const std::uint8_t* descriptor = chunk.at(table.descriptors);
-  const std::uint8_t* bytes = chunk.at(table.values);
-  for (std::uint32_t i = 0; i < table.count; ++i, descriptor += 4) {
-    const std::uint32_t size = load_u16(descriptor);
-    values_[i] = {descriptor[2], bytes, size};
-    bytes += size;
+  if (end > chunk.size() || end < at || end - at < 4) return Outcome::kBroken;
+  const std::uint32_t count = chunk.u32(at);
+  if (count > kMaxPlannedValues) {
+    ValueTable table;
+    return read_values(chunk, at, end, table) ? Outcome::kTooMany : Outcome::kBroken;
   }
-  count_ = table.count;
-  return Outcome::kRead;
-}
-
-void PlanCache::begin_chunk() {
-  ++generation_;
-  used_ = 0;
-  last_ = {};
-}
-
-Plan* PlanCache::look_up(ChunkContext& chunk, std::uint32_t definition, Root root,
-                         Plan::Depth depth, TextCache& texts, TextArena& arena) {
-  const std::uint32_t key = definition << 1 | (root == Root::kEventContent ? 1U : 0U);
-  std::size_t at = key * 0x9E3779B1U >> 22;
-  static_assert(kSlots == 1U << 10);
-  while (slots_[at].generation == generation_ && slots_[at].key != key) at = (at + 1) % kSlots;
-  Slot& slot = slots_[at];
-  if (slot.generation != generation_) {
-    if (used_ == kMaxPlans) return nullptr;
-    if (used_ == plans_.size()) plans_.emplace_back();
-    slot = {key, generation_, &plans_[used_++]};
-    slot.plan->definition = definition;
-    slot.plan->evidence_taken = 0;
-  } else if (slot.plan->depth >= depth) {
-    return slot.plan;
+  const std::uint32_t values = at + 4 + 4 * count;
+  if (values > end) return Outcome::kBroken;
+  descriptors_ = chunk.at(at + 4);
+  bytes_ = chunk.at(values);
+  std::uint32_t offset = 0;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    offsets_[i] = offset;
+    offset += load_u16(descriptors_ + std::size_t{4} * i);
   }
-  Plan& plan = *slot.plan;
-  plan.depth = depth;
-  TemplateDefinition body;
-  if (read_definition(chunk.bytes, definition, body)) {
-    PlanCompiler(plan, texts, arena).run(chunk, body, root);
-  } else {
-    plan.usable = false;
-  }
-  return &plan;
+  count_ = count;
+  total_size_ = offset;
+  return total_size_ <= end - values ? Outcome::kRead : Outcome::kBroken;
 }
 
 }  // namespace blockwatch::evtx

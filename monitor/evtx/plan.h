@@ -3,14 +3,15 @@
 
 #include <array>
 #include <cstdint>
-#include <deque>
+#include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
 #include "monitor/evtx/binxml.h"
 #include "monitor/evtx/outline.h"
-#include "monitor/evtx/text_cache.h"
 #include "monitor/winlog/event_fields.h"
+#include "storage/text_arena.h"
 
 namespace blockwatch::evtx {
 
@@ -19,89 +20,100 @@ struct Origin {
   enum class Kind : std::uint8_t { kAbsent, kLiteral, kValue };
   Kind kind = Kind::kAbsent;
   std::uint16_t index = 0;  // kValue: of the instance's values
-  Value literal;            // kLiteral: in the chunk
+  Value literal;            // kLiteral: in the plan's copy of the template
 };
 
 // The values of one template instance, found once for all fields that need them.
 class InstanceValues {
  public:
   enum class Outcome : std::uint8_t { kRead, kTooMany, kBroken };
+  // Finds those before `end`, in the chunk.
   Outcome read(const Bytes& chunk, std::uint32_t at, std::uint32_t end);
 
   // Null when the origin is absent or names a value that the instance does not have.
   Value of(const Origin& origin) const {
-    if (origin.kind == Origin::Kind::kLiteral) return origin.literal;
-    if (origin.kind == Origin::Kind::kAbsent || origin.index >= count_) return {};
-    return values_[origin.index];
+    if (origin.kind == Origin::Kind::kValue && origin.index < count_) return at(origin.index);
+    return origin.kind == Origin::Kind::kLiteral ? origin.literal : Value{};
   }
+  // Requires index < count().
+  Value at(std::uint32_t index) const {
+    const std::uint8_t* const descriptor = descriptors_ + std::size_t{4} * index;
+    return {descriptor[2], bytes_ + offsets_[index], load_u16(descriptor)};
+  }
+  std::uint32_t count() const { return count_; }
+  std::uint32_t total_size() const { return total_size_; }
 
- private:
   static constexpr std::size_t kMaxPlannedValues = 64;  // our records have at most 37
-  std::array<Value, kMaxPlannedValues> values_;
-  std::uint32_t count_ = 0;
-};
-
-// What a template of one chunk says about the events written with it. Text is in the arena that was
-// given to PlanCache.
-struct Plan {
-  enum class Depth : std::uint8_t {
-    kEventId,  // compiled as far as <EventID>, which decides for most records
-    kAll,
-  };
-
-  std::uint32_t definition = 0;
-  Depth depth = Depth::kEventId;
-  // False: the template does something that a plan cannot say (text in several pieces, nested
-  // templates, elements in a field); its records take the general reader.
-  bool usable = false;
-  std::array<Origin, kSystemSlots> system;  // by Slot
-  Origin data;                              // the nested <EventData>
-  std::vector<std::string_view> names;      // fields in order, when <EventData> stands in here
-  std::vector<winlog::FieldRole> roles;
-  std::vector<Origin> values;
-
-  // Which kinds of evidence of the Windows generation were taken from its records; see decoder.cpp.
-  std::uint8_t evidence_taken = 0;
-
-  const Origin& origin(Slot slot) const { return system[static_cast<std::size_t>(slot)]; }
-};
-
-// The plans of one chunk, made when they are first asked for.
-class PlanCache {
- public:
-  // What a template stands for: a whole record, or the content of <Event>.
-  enum class Root : std::uint8_t { kRecord, kEventContent };
-
-  // Forgets all plans: offsets mean something else in the next chunk.
-  void begin_chunk();
-
-  // The plan of the template defined at `definition`, compiled at least to `depth`; null when the
-  // chunk holds more templates than kMaxPlans. The pointer is good until begin_chunk().
-  Plan* find(ChunkContext& chunk, std::uint32_t definition, Root root, Plan::Depth depth,
-             TextCache& texts, TextArena& arena) {
-    Plan* const last = last_[static_cast<std::size_t>(root)];
-    if (last != nullptr && last->definition == definition && last->depth >= depth) return last;
-    return last_[static_cast<std::size_t>(root)] =
-               look_up(chunk, definition, root, depth, texts, arena);
-  }
 
  private:
-  static constexpr std::size_t kMaxPlans = 256;
-  static constexpr std::size_t kSlots = 1024;  // a power of two, at least twice kMaxPlans
-  Plan* look_up(ChunkContext& chunk, std::uint32_t definition, Root root, Plan::Depth depth,
-                TextCache& texts, TextArena& arena);
+  const std::uint8_t* descriptors_ = nullptr;  // size (2), type (1), zero (1) of each
+  const std::uint8_t* bytes_ = nullptr;
+  std::array<std::uint32_t, kMaxPlannedValues> offsets_;  // from bytes_
+  std::uint32_t count_ = 0;
+  std::uint32_t total_size_ = 0;
+};
 
-  struct Slot {
-    std::uint32_t key = 0;
-    std::uint32_t generation = 0;
-    Plan* plan = nullptr;
+// What the last record with a template held: most of it is the same in the next one.
+struct LastRecord {
+  std::uint64_t list_number = 0;
+  std::vector<Value> values;  // of the fields in order
+  std::vector<RawField> raw;
+  Event fields;  // what they stand for
+};
+
+// What a template stands for: a whole record, or the content of <Event>.
+enum class Root : std::uint8_t { kRecord, kEventContent };
+
+// What a template says about the events written with it. Holds copies of all that it took from the
+// chunk it was compiled in, so that it serves every chunk with the same template.
+class Plan {
+ public:
+  void compile(ChunkContext& chunk, const TemplateDefinition& definition, Root root);
+  // Would compile() make the same of this definition? False also when that is not certain.
+  bool is_of(const Bytes& chunk, const TemplateDefinition& definition) const;
+
+  // The event id can be found by origin(kEventId), whatever comes behind it.
+  bool id_usable() const { return id_usable_; }
+  // False: the template does something that a plan cannot say (text in several pieces, nested
+  // templates, a field that is not one value of its own); its records take the general reader.
+  bool usable() const { return usable_; }
+  bool reusable() const { return usable_ && certain_; }
+  const Origin& origin(Slot slot) const { return system_[static_cast<std::size_t>(slot)]; }
+  const Origin& data() const { return data_; }  // the nested <EventData>
+
+  // The fields in order, when <EventData> stands in here.
+  struct Field {
+    std::uint16_t value = 0;  // of an instance's values
+    winlog::FieldRole role = winlog::FieldRole::kOther;
+  };
+  std::span<const Field> fields() const { return fields_; }
+  std::uint32_t value_count() const { return value_count_; }  // that the fields need
+  // The fields of the last record of the list that has this number, with names in its arena; of
+  // a list's first record, one without values.
+  LastRecord& last(TextArena& arena, std::uint64_t list_number);
+
+ private:
+  friend class PlanCompiler;
+  // A place in the template where the offset of a name stands, which each chunk has its own of.
+  struct NameReference {
+    std::uint32_t at = 0;             // in the template
+    bool in_place = false;            // the name stands right behind it
+    std::vector<std::uint8_t> units;  // else: what the name is
   };
 
-  std::array<Plan*, 2> last_{};  // by Root: neighbours are often of one kind
-  std::array<Slot, kSlots> slots_{};
-  std::uint32_t generation_ = 0;
-  std::deque<Plan> plans_;  // reused from chunk to chunk for their memory
-  std::size_t used_ = 0;
+  bool id_usable_ = false;
+  bool usable_ = false;
+  bool certain_ = false;                     // is_of() can tell
+  std::array<Origin, kSystemSlots> system_;  // by Slot
+  Origin data_;
+  std::vector<Field> fields_;
+  std::uint32_t value_count_ = 0;
+
+  std::vector<std::string> names_;
+  LastRecord last_;
+
+  std::vector<std::uint8_t> body_;  // the template as it stood in its chunk
+  std::vector<NameReference> references_;
 };
 
 }  // namespace blockwatch::evtx

@@ -17,13 +17,13 @@ namespace {
 
 constexpr std::uint64_t kBytesPerProgress = 16ULL * 1024 * 1024;
 constexpr std::size_t kBatchEvents = 256;         // emitted as soon as there are so many
-constexpr std::size_t kBatchPieces = 128;         // or so many pieces have added to them
-constexpr std::uint64_t kPiecesWorthThreads = 8;  // a shorter log is read before threads start
+constexpr std::size_t kBatchLists = 128;          // or so many lists have added to them
+constexpr std::uint64_t kPiecesWorthThreads = 3;  // a shorter log is read before threads start
 
 // The shortest record that can be an event: a template instance without values.
 constexpr std::uint64_t kShortestEvent = kMinRecordSize + 14;
-static_assert(kPieceSize / kShortestEvent + kBatchEvents <= kMaxBatchEvents,
-              "the events of one piece must fit into a batch");
+static_assert(kFullList + kChunkSize / kShortestEvent + kBatchEvents <= kMaxBatchEvents,
+              "the events of one list must fit into a batch");
 
 // Takes the pieces in file order: sums up the report, settles the events' sides, emits batches.
 class Consumer {
@@ -41,10 +41,12 @@ class Consumer {
     never_used_.insert(never_used_.end(), decoded.never_used.begin(), decoded.never_used.end());
     add(decoded.report);
     newest_ = std::max(newest_, decoded.newest_record_id);
-    settle(decoded);
-    add(std::move(decoded.list));
-    if (batch_.events.size() >= kBatchEvents || batch_pieces_ >= kBatchPieces) {
-      if (!flush()) return false;
+    for (DecodedEvents& events : decoded.events) {
+      settle(events);
+      add(std::move(events.list));
+      if (batch_.events.size() >= kBatchEvents || batch_lists_ >= kBatchLists) {
+        if (!flush()) return false;
+      }
     }
     error_ = std::move(piece.error);
     show_progress();
@@ -53,7 +55,7 @@ class Consumer {
 
   // False: the receiver wants no more.
   bool flush() {
-    batch_pieces_ = 0;
+    batch_lists_ = 0;
     if (batch_.events.empty()) return true;
     refused_ = !emit_(std::exchange(batch_, EventList{}));
     return !refused_;
@@ -80,7 +82,7 @@ class Consumer {
                           piece.damage.begin() + static_cast<std::ptrdiff_t>(notes));
   }
 
-  void settle(DecodedPiece& decoded) {
+  void settle(DecodedEvents& decoded) {
     auto next = decoded.evidence.begin();
     for (std::size_t i = 0; i <= decoded.list.events.size(); ++i) {
       for (; next != decoded.evidence.end() && next->before == i; ++next)
@@ -92,7 +94,7 @@ class Consumer {
   void add(EventList&& list) {
     if (list.events.empty()) return;
     report_.wanted += list.events.size();
-    ++batch_pieces_;
+    ++batch_lists_;
     if (batch_.events.empty()) {
       batch_ = std::move(list);
       return;
@@ -106,7 +108,7 @@ class Consumer {
   FileReport& report_;
   winlog::HostKnowledge knowledge_;
   EventList batch_;
-  std::size_t batch_pieces_ = 0;
+  std::size_t batch_lists_ = 0;
   std::vector<std::uint64_t> never_used_;  // chunks of zeros that a used one may yet follow
   std::uint64_t newest_ = 0;
   std::uint64_t next_progress_ = kBytesPerProgress;

@@ -50,6 +50,7 @@ class RecordReader {
   bool text(const Value& value);
   bool character(std::uint16_t unit);
   bool entity(const Name& name);
+  bool instruction(const Name&) { return true; }
   bool substitution(std::uint16_t index);
   bool instance(const TemplateInstance& instance, std::uint32_t end, std::uint32_t& next);
 

@@ -4,6 +4,13 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "monitor/evtx/bytes.h"
+
+#if defined(__SSE2__) || defined(_M_X64)
+#include <emmintrin.h>
+#define BLOCKWATCH_SSE2 1
+#endif
+
 namespace blockwatch::evtx {
 
 // A UTF-16 unit becomes at most this many bytes; a surrogate pair becomes four.
@@ -15,7 +22,59 @@ inline constexpr std::size_t kMaxUtf8PerUnit = 3;
 char* utf16_to_utf8(const std::uint8_t* text, std::size_t units, char* out) noexcept;
 
 // Units before a terminating NUL, if any: Windows counts the terminator in some values.
-std::size_t without_terminator(const std::uint8_t* text, std::size_t units) noexcept;
+inline std::size_t without_terminator(const std::uint8_t* text, std::size_t units) noexcept {
+  while (units > 0 && load_u16(text + 2 * (units - 1)) == 0) --units;
+  return units;
+}
+
+// n (4 or 8) units at `text` to as many characters at `out` if all are ASCII other than NUL, as
+// nearly always; else false.
+template <unsigned n>
+bool put_ascii(const std::uint8_t* text, char* out) noexcept {
+  static_assert(n == 4 || n == 8);
+#ifdef BLOCKWATCH_SSE2
+  // Packing makes 0 or a negative byte of every unit that is not ASCII.
+  const auto* const place = reinterpret_cast<const __m128i*>(text);
+  const __m128i units = n == 8 ? _mm_loadu_si128(place) : _mm_loadl_epi64(place);
+  const __m128i packed = _mm_packus_epi16(units, units);
+  constexpr int kAll = (1 << n) - 1;
+  if ((_mm_movemask_epi8(_mm_cmpgt_epi8(packed, _mm_setzero_si128())) & kAll) != kAll) return false;
+  std::uint64_t characters = 0;
+  _mm_storel_epi64(reinterpret_cast<__m128i*>(&characters), packed);
+  std::memcpy(out, &characters, n);
+  return true;
+#else
+  if constexpr (n == 8) return put_ascii<4>(text, out) && put_ascii<4>(text + 8, out + 4);
+  constexpr std::uint64_t kOnes = 0x0001'0001'0001'0001;
+  const std::uint64_t units = load_u64(text);
+  const std::uint64_t beyond_ascii = units & (kOnes * 0xFF80);
+  const std::uint64_t some_nul = (units - kOnes) & (kOnes * 0x8000);
+  if ((beyond_ascii | some_nul) != 0) return false;
+  for (unsigned i = 0; i < 4; ++i) out[i] = static_cast<char>(units >> (16 * i));
+  return true;
+#endif
+}
+
+// As utf16_to_utf8, quick for ASCII text.
+inline char* ascii_utf16_to_utf8(const std::uint8_t* text, std::size_t units, char* out) noexcept {
+  const std::uint8_t* const end = text + 2 * units;
+  bool ascii = true;
+  // The last step may overlap the one before.
+  if (units >= 8) {
+    const std::uint8_t* at = text;
+    for (char* to = out; ascii && end - at > 16; at += 16, to += 8) ascii = put_ascii<8>(at, to);
+    ascii = ascii && put_ascii<8>(end - 16, out + units - 8);
+  } else if (units >= 4) {
+    ascii = put_ascii<4>(text, out) && put_ascii<4>(end - 8, out + units - 4);
+  } else {
+    for (std::size_t i = 0; i < units; ++i) {
+      const std::uint16_t unit = load_u16(text + 2 * i);
+      ascii = ascii && unit - 1U < 0x7F;
+      out[i] = static_cast<char>(unit);
+    }
+  }
+  return ascii ? out + units : utf16_to_utf8(text, units, out);
+}
 
 // Writes one code point, which must not be a surrogate; at most 4 bytes.
 char* put_utf8(std::uint32_t code_point, char* out) noexcept;

@@ -4,7 +4,6 @@
 #include <cstring>
 #include <string_view>
 
-#include "monitor/evtx/bytes.h"
 #include "monitor/evtx/utf16.h"
 
 namespace blockwatch::evtx {
@@ -13,7 +12,6 @@ namespace {
 
 constexpr std::size_t kMaxScalarText = 40;        // GUID 38, time 30, shortest double 24
 constexpr std::uint32_t kMaxSidAuthorities = 15;  // SID_MAX_SUB_AUTHORITIES of winnt.h
-constexpr std::size_t kMaxSidText = 24 + 11 * kMaxSidAuthorities;
 
 template <class Int>
 char* put_number(Int n, char* out) {
@@ -231,7 +229,7 @@ char* render_one(ValueType type, const std::uint8_t* p, std::uint32_t size, char
     case ValueType::kNull:
       return out;
     case ValueType::kString:
-      return utf16_to_utf8(p, without_terminator(p, size / 2), out);
+      return ascii_utf16_to_utf8(p, without_terminator(p, size / 2), out);
     case ValueType::kAnsiString:
       return put_ansi(p, size, out);
     case ValueType::kSid:
@@ -274,19 +272,7 @@ char* render_array(ValueType type, const std::uint8_t* p, std::uint32_t size, ch
 
 std::size_t max_text_size(const Value& value) noexcept {
   if ((value.type & kArrayFlag) != 0) return (kMaxScalarText + 1) * std::size_t{value.size} + 1;
-  switch (static_cast<ValueType>(value.type)) {
-    case ValueType::kNull:
-      return 0;
-    case ValueType::kString:
-      return kMaxUtf8PerUnit * (value.size / 2);
-    case ValueType::kAnsiString:
-      // A NUL before the last character becomes U+FFFD, which is longer than any Latin-1 letter.
-      return kMaxUtf8PerUnit * std::size_t{value.size};
-    default:
-      // Hexadecimal bytes, or a scalar or SID, whose text is bounded whatever its size.
-      // An ANSI byte may become U+FFFD; nothing else is longer than that and its scalar text.
-      return kMaxUtf8PerUnit * std::size_t{value.size} + kMaxSidText;
-  }
+  return value.size == 0 ? 0 : max_text_size(1, value.size);
 }
 
 char* render(const Value& value, char* out) noexcept {
@@ -295,21 +281,7 @@ char* render(const Value& value, char* out) noexcept {
                                         : render_one(type, value.bytes, value.size, out);
 }
 
-std::optional<std::uint64_t> to_number(const Value& value) noexcept {
-  switch (static_cast<ValueType>(value.type)) {
-    case ValueType::kUInt8:
-    case ValueType::kUInt16:
-    case ValueType::kUInt32:
-    case ValueType::kUInt64:
-    case ValueType::kHexInt32:
-    case ValueType::kHexInt64:
-      if (value.size != width_of(static_cast<ValueType>(value.type))) return std::nullopt;
-      return load_width(value.bytes, value.size);
-    case ValueType::kString:
-      break;
-    default:
-      return std::nullopt;
-  }
+std::optional<std::uint64_t> text_to_number(Value value) noexcept {
   std::uint64_t n = 0;
   const std::size_t units = without_terminator(value.bytes, value.size / 2);
   if (units == 0 || units > 20) return std::nullopt;
@@ -318,12 +290,6 @@ std::optional<std::uint64_t> to_number(const Value& value) noexcept {
   const auto parsed = std::from_chars(digits, end, n);
   if (parsed.ec != std::errc{} || parsed.ptr != end) return std::nullopt;
   return n;
-}
-
-std::optional<std::uint64_t> to_filetime(const Value& value) noexcept {
-  if (value.size != 8 || (!value.is(ValueType::kFileTime) && !value.is(ValueType::kUInt64)))
-    return std::nullopt;
-  return load_u64(value.bytes);
 }
 
 }  // namespace blockwatch::evtx

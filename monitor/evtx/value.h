@@ -3,7 +3,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <optional>
+
+#include "monitor/evtx/bytes.h"
 
 namespace blockwatch::evtx {
 
@@ -37,25 +40,89 @@ inline constexpr std::uint8_t kArrayFlag = 0x80;
 
 // One value as the log holds it. `bytes` outlive it.
 struct Value {
-  std::uint8_t type = 0;  // ValueType, possibly with kArrayFlag
   const std::uint8_t* bytes = nullptr;
   std::uint32_t size = 0;
+  std::uint8_t type = 0;  // ValueType, possibly with kArrayFlag
+
+  Value() = default;
+  Value(std::uint8_t t, const std::uint8_t* b, std::uint32_t n) : bytes(b), size(n), type(t) {}
 
   bool is(ValueType t) const noexcept { return type == static_cast<std::uint8_t>(t); }
 };
 
-// Room that render() may need for the value, in bytes.
+// Room that render() may need, in bytes: for the value, and for `count` values of `size` bytes
+// altogether that are no arrays.
 std::size_t max_text_size(const Value& value) noexcept;
+constexpr std::size_t max_text_size(std::size_t count, std::size_t size) noexcept {
+  // A UTF-16 unit or an ANSI byte becomes at most 3 bytes. The longest text of a scalar is a GUID's
+  // with 38; a SID begins with at most 24 bytes, and 4 bytes of it become at most 11.
+  constexpr std::size_t kBytesPerByte = 3;
+  constexpr std::size_t kMaxScalarText = 40;
+  return kBytesPerByte * size + kMaxScalarText * count;
+}
 
 // Writes the value as UTF-8 and returns the end; `out` has room for max_text_size(value). Null and
 // empty values give nothing. The elements of an array are separated by commas. A value whose size
 // does not fit its type is written as hexadecimal bytes, so that nothing is lost or made up.
 char* render(const Value& value, char* out) noexcept;
 
+// The value if it is an unsigned integer, decimal or hexadecimal, of its type's size.
+inline std::optional<std::uint64_t> unsigned_value(Value value) noexcept {
+  switch (static_cast<ValueType>(value.type)) {
+    case ValueType::kUInt8:
+      if (value.size == 1) return *value.bytes;
+      break;
+    case ValueType::kUInt16:
+      if (value.size == 2) return load_u16(value.bytes);
+      break;
+    case ValueType::kUInt32:
+    case ValueType::kHexInt32:
+      if (value.size == 4) return load_u32(value.bytes);
+      break;
+    case ValueType::kUInt64:
+    case ValueType::kHexInt64:
+      if (value.size == 8) return load_u64(value.bytes);
+      break;
+    default:
+      break;
+  }
+  return std::nullopt;
+}
+
+// Of one type, with the same bytes.
+inline bool same(Value a, Value b) noexcept {
+  if (a.size != b.size || a.type != b.type) return false;
+  // Most are short: the first and the last bytes, which may overlap, are all there are.
+  if (a.size > 16) return std::memcmp(a.bytes, b.bytes, a.size) == 0;
+  if (a.size >= 8) {
+    return load_u64(a.bytes) == load_u64(b.bytes) &&
+           load_u64(a.bytes + a.size - 8) == load_u64(b.bytes + b.size - 8);
+  }
+  if (a.size >= 4) {
+    return load_u32(a.bytes) == load_u32(b.bytes) &&
+           load_u32(a.bytes + a.size - 4) == load_u32(b.bytes + b.size - 4);
+  }
+  for (std::uint32_t i = 0; i < a.size; ++i) {
+    if (a.bytes[i] != b.bytes[i]) return false;
+  }
+  return true;
+}
+
+inline bool is_hexadecimal(Value value) noexcept {
+  return value.is(ValueType::kHexInt32) || value.is(ValueType::kHexInt64);
+}
+
 // The value as a number if it is an integer that is not negative, or text that holds one.
-std::optional<std::uint64_t> to_number(const Value& value) noexcept;
+std::optional<std::uint64_t> text_to_number(Value value) noexcept;  // requires kString
+inline std::optional<std::uint64_t> to_number(Value value) noexcept {
+  return value.is(ValueType::kString) ? text_to_number(value) : unsigned_value(value);
+}
 
 // The value as a FILETIME if it is one (kFileTime, or an integer of 8 bytes).
-std::optional<std::uint64_t> to_filetime(const Value& value) noexcept;
+inline std::optional<std::uint64_t> to_filetime(Value value) noexcept {
+  if (value.size != 8 || (!value.is(ValueType::kFileTime) && !value.is(ValueType::kUInt64)))
+    return std::nullopt;
+  return load_u64(value.bytes);
+}
 
 }  // namespace blockwatch::evtx

@@ -55,18 +55,6 @@ constexpr auto kWordById = [] {
 
 }  // namespace
 
-std::optional<std::uint32_t> message_id(std::string_view recorded) noexcept {
-  if (recorded.size() < 3 || recorded.size() > 11 || recorded[0] != '%' || recorded[1] != '%') {
-    return std::nullopt;
-  }
-  std::uint32_t id = 0;
-  for (char c : recorded.substr(2)) {
-    if (c < '0' || c > '9') return std::nullopt;
-    id = id * 10 + static_cast<std::uint32_t>(c - '0');
-  }
-  return id;
-}
-
 std::optional<Direction> direction_of(std::string_view recorded) noexcept {
   if (auto id = message_id(recorded)) {
     switch (*id) {

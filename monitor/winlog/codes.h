@@ -10,7 +10,25 @@
 namespace blockwatch::winlog {
 
 // The msobjs.dll message id of "%%14592"; nullopt for any other text. Up to nine digits.
-std::optional<std::uint32_t> message_id(std::string_view recorded) noexcept;
+inline std::optional<std::uint32_t> message_id(std::string_view recorded) noexcept {
+  constexpr std::size_t kUsual = 7;
+  if (recorded.size() < 3 || recorded.size() > 11 || recorded[0] != '%' || recorded[1] != '%')
+    return std::nullopt;
+  if (recorded.size() == kUsual && recorded[2] == '1' && recorded[3] == '4') {
+    const auto digit = [&recorded](std::size_t i) {
+      return static_cast<std::uint32_t>(recorded[i]) - '0';
+    };
+    if (digit(4) > 9 || digit(5) > 9 || digit(6) > 9) return std::nullopt;
+    return 14'000 + digit(4) * 100 + digit(5) * 10 + digit(6);
+  }
+  std::uint32_t id = 0;
+  for (std::size_t i = 2; i < recorded.size(); ++i) {
+    const auto digit = static_cast<std::uint32_t>(recorded[i]) - '0';
+    if (digit > 9) return std::nullopt;
+    id = id * 10 + digit;
+  }
+  return id;
+}
 
 // The `Direction` field: a code, or the English word that some collectors put in its place.
 // nullopt for Bidirectional (%%14595), which is neither, and for text that is no direction.

@@ -16,17 +16,18 @@ namespace {
 // A whole number, decimal or with 0x in hexadecimal; nullopt when it is anything else or too large.
 template <class T>
 std::optional<T> number(std::string_view text) noexcept {
-  constexpr std::size_t kSafeDigits = std::numeric_limits<std::uint64_t>::digits10;
+  constexpr std::size_t kSafeDigits = std::numeric_limits<std::uint32_t>::digits10;
   if (text.empty()) return std::nullopt;
   if (text.size() <= kSafeDigits) {
-    std::uint64_t value = 0;
-    std::size_t i = 0;
-    for (; i < text.size(); ++i) {
-      const auto digit = static_cast<std::uint64_t>(text[i]) - '0';
+    std::uint32_t value = 0;
+    const char* p = text.data();
+    const char* const end = p + text.size();
+    for (; p != end; ++p) {
+      const auto digit = static_cast<std::uint32_t>(*p) - '0';
       if (digit > 9) break;
       value = value * 10 + digit;
     }
-    if (i == text.size()) {
+    if (p == end) {
       if (value > std::numeric_limits<T>::max()) return std::nullopt;
       return static_cast<T>(value);
     }
@@ -48,69 +49,116 @@ std::string_view text_or_absent(std::string_view value) noexcept {
   return value == "-" ? std::string_view{} : value;
 }
 
-template <class T>
-void set_once(std::optional<T>& field, std::optional<T> value) noexcept {
-  if (!field) field = value;
+// Whether a field that is set already keeps its value.
+enum class Again : std::uint8_t { kKeep, kReplace };
+
+template <Again again, class Field>
+void put(Field& field, const Field& value) noexcept {
+  if (again == Again::kReplace || field == Field{}) field = value;
 }
 
-void set_once(std::string_view& field, std::string_view value) noexcept {
-  if (field.empty()) field = value;
+// `number` is the value if it is known, else the text is read.
+template <Again again, class T>
+void put_number(std::optional<T>& field, std::string_view text,
+                const std::optional<std::uint64_t>& known) noexcept {
+  if (!known) {
+    put<again>(field, number<T>(text));
+  } else if (*known <= std::numeric_limits<T>::max()) {
+    put<again>(field, std::optional<T>(static_cast<T>(*known)));
+  } else {
+    put<again>(field, std::optional<T>());
+  }
 }
 
-void set_field(Event& event, FieldRole role, std::string_view value) {
+// Sets what the role says; `read_address` reads the text of an address.
+template <Again again, class ReadAddress>
+void set_field(Event& event, FieldRole role, std::string_view text,
+               const std::optional<std::uint64_t>& known, ReadAddress read_address) {
   switch (role) {
     case FieldRole::kOther:
       break;
     case FieldRole::kProcessId:
-      set_once(event.process_id, number<std::uint64_t>(value));
+      put_number<again>(event.process_id, text, known);
       break;
     case FieldRole::kApplication:
-      set_once(event.application, text_or_absent(value));
+      put<again>(event.application, text_or_absent(text));
       break;
     case FieldRole::kDirection:
-      set_once(event.direction, direction_of(value));
+      put<again>(event.direction, direction_of(text));
       break;
     case FieldRole::kSourceAddress:
-      set_once(event.local_address, parse_ip_address(value));
+      put<again>(event.local_address, read_address(text));
       break;
     case FieldRole::kSourcePort:
-      set_once(event.local_port, number<std::uint16_t>(value));
+      put_number<again>(event.local_port, text, known);
       break;
     case FieldRole::kDestAddress:
-      set_once(event.remote_address, parse_ip_address(value));
+      put<again>(event.remote_address, read_address(text));
       break;
     case FieldRole::kDestPort:
-      set_once(event.remote_port, number<std::uint16_t>(value));
+      put_number<again>(event.remote_port, text, known);
       break;
     case FieldRole::kProtocol:
-      set_once(event.protocol, number<std::uint8_t>(value));
+      put_number<again>(event.protocol, text, known);
       break;
     case FieldRole::kInterfaceIndex:
-      set_once(event.interface_index, number<std::uint32_t>(value));
+      put_number<again>(event.interface_index, text, known);
       break;
     case FieldRole::kFilterOrigin:
-      set_once(event.filter_origin, text_or_absent(value));
+      put<again>(event.filter_origin, text_or_absent(text));
       break;
     case FieldRole::kFilterName:
-      set_once(event.filter_name, text_or_absent(value));
+      put<again>(event.filter_name, text_or_absent(text));
       break;
     case FieldRole::kFilterId:
-      set_once(event.filter_id, number<std::uint64_t>(value));
+      put_number<again>(event.filter_id, text, known);
       break;
     case FieldRole::kLayerName:
-      set_once(event.layer, layer_word(value));
+      put<again>(event.layer, layer_word(text));
       break;
     case FieldRole::kLayerId:
-      set_once(event.layer_id, number<std::uint64_t>(value));
+      put_number<again>(event.layer_id, text, known);
       break;
     case FieldRole::kRemoteUserId:
-      if (value != "S-1-0-0") set_once(event.user, text_or_absent(value));
+      put<again>(event.user, text == "S-1-0-0" ? std::string_view{} : text_or_absent(text));
       break;
   }
 }
 
-bool is_address(FieldRole role) {
-  return role == FieldRole::kSourceAddress || role == FieldRole::kDestAddress;
+// Why no event can be made of it.
+std::optional<Error> misplaced(const SystemFields& system) {
+  if (!is_event_id(system.event_id)) {
+    return Error{ErrorCode::kCorrupt, "event id " + std::to_string(system.event_id) +
+                                          " where 5031 or 5150 to 5159 was expected"};
+  }
+  if (!is_plausible(system.time))
+    return Error{ErrorCode::kCorrupt, "the event's time is not between 1970 and 2084"};
+  return std::nullopt;
+}
+
+void set_system(Event& event, const SystemFields& system) {
+  event.time = system.time;
+  event.host = system.host;
+  event.channel = system.channel;
+  event.record_id = system.record_id;
+  event.event_id = system.event_id;
+  event.event_version = system.version;
+}
+
+// MAC-layer events name hardware addresses in the fields of the others' IP addresses.
+bool has_hardware_addresses(const Event& event) {
+  return event.event_id == 5150 || event.event_id == 5151;
+}
+
+// What follows from the fields together.
+void conclude(Event& event, std::optional<Reason> default_filter) {
+  if (!event.direction) {
+    event.direction = event.event_id == 5031 ? Direction::kInbound
+                                             : direction_of_layer(event.layer, event.layer_id);
+  }
+  // Process 0 without an application means that no process owned the packet.
+  if (event.process_id == 0U && event.application.empty()) event.process_id.reset();
+  event.reason = find_reason(event, default_filter).reason;
 }
 
 }  // namespace
@@ -149,39 +197,48 @@ bool is_wanted_provider(std::string_view provider) noexcept {
 
 Result<Event> to_event(const SystemFields& system, std::span<const RawField> data,
                        std::span<const FieldRole> roles) {
-  if (!is_event_id(system.event_id)) {
-    return make_error(ErrorCode::kCorrupt, "event id " + std::to_string(system.event_id) +
-                                               " where 5031 or 5150 to 5159 was expected");
-  }
-  if (!is_plausible(system.time)) {
-    return make_error(ErrorCode::kCorrupt, "the event's time is not between 1970 and 2084");
-  }
+  if (auto error = misplaced(system)) return tl::make_unexpected(std::move(*error));
   Result<Event> result(tl::in_place);  // made where it is returned: an event is large
   Event& event = *result;
-  event.time = system.time;
-  event.host = system.host;
-  event.channel = system.channel;
-  event.record_id = system.record_id;
-  event.event_id = system.event_id;
-  event.event_version = system.version;
+  set_system(event, system);
   event.raw = data;
-
-  // MAC-layer events name hardware addresses in the same fields.
-  const bool hardware_addresses = system.event_id == 5150 || system.event_id == 5151;
+  const bool ip_addresses = !has_hardware_addresses(event);
+  const auto read_address = [ip_addresses](std::string_view text) {
+    return ip_addresses ? parse_ip_address(text) : std::nullopt;
+  };
   const std::size_t count = std::min(data.size(), roles.size());
-  for (std::size_t i = 0; i < count; ++i) {
-    if (hardware_addresses && is_address(roles[i])) continue;
-    set_field(event, roles[i], data[i].value);
-  }
-
-  if (!event.direction) {
-    event.direction = system.event_id == 5031 ? Direction::kInbound
-                                              : direction_of_layer(event.layer, event.layer_id);
-  }
-  // Process 0 without an application means that no process owned the packet.
-  if (event.process_id == 0U && event.application.empty()) event.process_id.reset();
-  event.reason = find_reason(event).reason;
+  for (std::size_t i = 0; i < count; ++i)
+    set_field<Again::kKeep>(event, roles[i], data[i].value, std::nullopt, read_address);
+  conclude(event, default_filter(event.filter_origin));
   return result;
+}
+
+void EventMaker::set(Event& fields, FieldRole role, std::string_view text,
+                     const std::optional<std::uint64_t>& number) {
+  set_field<Again::kReplace>(fields, role, text, number,
+                             [](std::string_view t) { return parse_ip_address(t); });
+}
+
+std::optional<Error> EventMaker::add(const Event& fields, const SystemFields& system,
+                                     std::span<const RawField> data, std::vector<Event>& events) {
+  if (auto error = misplaced(system)) return error;
+  Event& event = events.emplace_back(fields);
+  set_system(event, system);
+  event.raw = data;
+  if (has_hardware_addresses(event)) {
+    event.local_address.reset();
+    event.remote_address.reset();
+  }
+  conclude(event, event.filter_origin.empty() ? std::nullopt : default_filter(event.filter_origin));
+  return std::nullopt;
+}
+
+std::optional<Reason> EventMaker::default_filter(std::string_view origin) {
+  if (origin != origin_) {
+    origin_ = origin;
+    default_filter_ = winlog::default_filter(origin);
+  }
+  return default_filter_;
 }
 
 }  // namespace blockwatch::winlog

@@ -4,7 +4,9 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "storage/event.h"
 #include "storage/result.h"
@@ -56,5 +58,25 @@ bool is_wanted_provider(std::string_view provider) noexcept;
 // kCorrupt when the event cannot be placed at all (implausible time, an id that is not ours).
 Result<Event> to_event(const SystemFields& system, std::span<const RawField> data,
                        std::span<const FieldRole> roles);
+
+// to_event in steps, for records that have much in common with the one before. Remembers what it
+// found out last. One thread.
+class EventMaker {
+ public:
+  // Sets what the role stands for, or leaves it absent when the value cannot be read. `number` is
+  // the value where the format holds it as a number, which saves reading its text.
+  void set(Event& fields, FieldRole role, std::string_view text,
+           const std::optional<std::uint64_t>& number);
+  // Adds the event with these fields, none of which two names of the record stand for, to `events`;
+  // or tells why not.
+  std::optional<Error> add(const Event& fields, const SystemFields& system,
+                           std::span<const RawField> data, std::vector<Event>& events);
+
+ private:
+  std::optional<Reason> default_filter(std::string_view origin);
+
+  std::string origin_;  // what default_filter_ was found for
+  std::optional<Reason> default_filter_;
+};
 
 }  // namespace blockwatch::winlog

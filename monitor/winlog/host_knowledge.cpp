@@ -35,8 +35,15 @@ struct Host {
   std::vector<IpAddress> addresses;
   std::size_t oldest = 0;  // of `addresses`, once they are full
 
-  bool owns(const std::optional<IpAddress>& address) const {
-    return address && std::find(addresses.begin(), addresses.end(), *address) != addresses.end();
+  std::size_t found = 0;  // of `addresses`, where the last one that was looked for stood
+
+  bool owns(const std::optional<IpAddress>& address) {
+    if (!address) return false;
+    if (found < addresses.size() && addresses[found] == *address) return true;
+    const auto place = std::find(addresses.begin(), addresses.end(), *address);
+    if (place == addresses.end()) return false;
+    found = static_cast<std::size_t>(place - addresses.begin());
+    return true;
   }
 
   void learn(const std::optional<IpAddress>& address) {
@@ -86,7 +93,7 @@ Own side_of(Generation generation) {
 }
 
 // What cannot be otherwise, from the record and the addresses of the host.
-std::optional<Own> proven_side(const Event& event, const Host& host) {
+std::optional<Own> proven_side(const Event& event, Host& host) {
   if (!event.filter_origin.empty() || event.interface_index || event.event_version >= 2) {
     return Own::kDest;  // fields that only Windows 11, Server 2022 and later write
   }
@@ -188,8 +195,8 @@ void HostKnowledge::settle(Event& event) {
   const bool packet = event.event_id == 5152 || event.event_id == 5153;
   const bool connection = event.event_id == 5156 || event.event_id == 5157;
   const Scope scope = scope_of(event.event_id);
-  Host stranger;
-  Host& host = event.host.size() > kMaxNameBytes ? stranger : impl_->host(event.host);
+  std::optional<Host> stranger;
+  Host& host = event.host.size() > kMaxNameBytes ? stranger.emplace() : impl_->host(event.host);
   if (packet && event.event_version >= 1) host.generation = Generation::kNew;
   if (event.direction == Direction::kInbound && packet) {
     swap_sides(event);  // packet drops follow the packet's header on every version

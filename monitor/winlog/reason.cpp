@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <optional>
-#include <string_view>
 
 #include "storage/words.h"
 
@@ -35,7 +33,13 @@ constexpr Origin kDefaultFilters[] = {
 
 constexpr std::size_t kLongestName = 24;
 
-// The reason a default filter stands for; nullopt when the text is none of them.
+bool is_discard_layer(std::optional<std::uint64_t> layer_id) {
+  const std::uint64_t id = layer_id.value_or(0);
+  return id == 13 || id == 15 || id == 32 || id == 34;
+}
+
+}  // namespace
+
 std::optional<Reason> default_filter(std::string_view origin) noexcept {
   std::array<char, kLongestName> normal{};
   std::size_t size = 0;
@@ -51,19 +55,16 @@ std::optional<Reason> default_filter(std::string_view origin) noexcept {
   return found->reason;
 }
 
-bool is_discard_layer(std::optional<std::uint64_t> layer_id) {
-  const std::uint64_t id = layer_id.value_or(0);
-  return id == 13 || id == 15 || id == 32 || id == 34;
+Finding find_reason(const Event& event) noexcept {
+  return find_reason(event, default_filter(event.filter_origin));
 }
 
-}  // namespace
-
-Finding find_reason(const Event& event) noexcept {
+Finding find_reason(const Event& event, std::optional<Reason> default_filter) noexcept {
   const bool permitted = action_of(event.event_id) == Action::kPermit;
   if (!event.filter_origin.empty()) {
-    if (const auto reason = default_filter(event.filter_origin)) {
+    if (default_filter) {
       if (permitted) return {};
-      return {*reason, Basis::kFilterOrigin};
+      return {*default_filter, Basis::kFilterOrigin};
     }
     return {Reason::kRule, Basis::kFilterOriginIsRule};
   }

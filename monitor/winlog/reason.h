@@ -2,6 +2,8 @@
 // Why something was stopped, and which field of the record says so. Pure.
 
 #include <cstdint>
+#include <optional>
+#include <string_view>
 
 #include "storage/event.h"
 
@@ -25,5 +27,10 @@ struct Finding {
 // Reads event_id, filter_origin, layer, layer_id, process_id and application. An origin on a
 // permitted event is evidence only when it is a rule: real permits carry "Quarantine Default".
 Finding find_reason(const Event& event) noexcept;
+
+// The same in two steps, for callers that remember the first: the reason a default filter stands
+// for; nullopt when the text names none.
+std::optional<Reason> default_filter(std::string_view origin) noexcept;
+Finding find_reason(const Event& event, std::optional<Reason> default_filter) noexcept;
 
 }  // namespace blockwatch::winlog

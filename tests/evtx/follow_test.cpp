@@ -59,7 +59,8 @@ class FailingSource : public MemorySource {
  public:
   using MemorySource::MemorySource;
   Result<std::size_t> read_at(std::uint64_t offset, void* buffer, std::size_t n) const override {
-    if (offset > 20 * kChunkBytes) return make_error(ErrorCode::kIo, "the disk is gone");
+    if (offset + n > kFileHeaderBytes + 20 * kChunkBytes)
+      return make_error(ErrorCode::kIo, "the disk is gone");
     return MemorySource::read_at(offset, buffer, n);
   }
 };

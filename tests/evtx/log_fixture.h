@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "monitor/evtx/log_reader.h"
+#include "storage/words.h"
 #include "tests/support/evtx_builder_records.h"
 
 namespace blockwatch::evtx {
@@ -35,6 +36,22 @@ inline std::string describe(const Event& e) {
                     " channel " + std::string(e.channel) + " source " + std::string(e.source);
   for (const RawField& field : e.raw)
     out += "\n  " + std::string(field.name) + " = " + std::string(field.value);
+  const auto number = [&out](const char* name, const auto& field) {
+    if (field) out += std::string("\n  ") + name + " " + std::to_string(*field);
+  };
+  number("process", e.process_id);
+  number("protocol", e.protocol);
+  number("local port", e.local_port);
+  number("remote port", e.remote_port);
+  number("icmp type", e.icmp_type);
+  number("icmp code", e.icmp_code);
+  number("filter", e.filter_id);
+  number("layer", e.layer_id);
+  number("interface", e.interface_index);
+  if (e.direction) out += "\n  " + std::string(to_word(*e.direction));
+  out += "\n  " + std::string(to_word(e.reason)) + " application " + std::string(e.application) +
+         " user " + std::string(e.user) + " layer " + std::string(e.layer) + " filter " +
+         std::string(e.filter_name) + " origin " + std::string(e.filter_origin);
   if (e.local_address) out += "\n  local " + format_ip_address(*e.local_address);
   if (e.remote_address) out += "\n  remote " + format_ip_address(*e.remote_address);
   return out;
