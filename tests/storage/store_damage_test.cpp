@@ -186,17 +186,16 @@ TEST_F(StoreDamage, OfTheSizeOfARunIsNoReasonToAllocate) {
   sql_->execute("UPDATE state SET newest_seq = 1000000000000");
   sql_->execute(
       "UPDATE run SET last_seq = last_seq + 2000000000 WHERE id = (SELECT max(id) FROM run)");
-  auto reader = value_of(StoreReader::open(path()));
-  auto page = reader->page({});
-  ASSERT_FALSE(page);
-  EXPECT_EQ(page.error().code, ErrorCode::kCorrupt);
+  auto top = value_of(StoreReader::open(path()))->top({});
+  ASSERT_FALSE(top) << top->total << " rows";
+  EXPECT_EQ(top.error().code, ErrorCode::kCorrupt);
 }
 
 TEST_F(StoreDamage, OfAHoleBetweenRunsIsSeen) {
   sql_->execute("UPDATE run SET first_seq = first_seq + 1 WHERE id = (SELECT max(id) FROM run)");
-  auto page = value_of(StoreReader::open(path()))->page({});
-  ASSERT_FALSE(page);
-  EXPECT_EQ(page.error().code, ErrorCode::kCorrupt);
+  auto top = value_of(StoreReader::open(path()))->top({});
+  ASSERT_FALSE(top) << top->total << " rows";
+  EXPECT_EQ(top.error().code, ErrorCode::kCorrupt);
 }
 
 TEST_F(StoreDamage, OfAMissingBlockOfOrderOrTimeIsSeen) {
