@@ -21,8 +21,8 @@ using std::chrono::milliseconds;
 // Batches that wait are committed together up to this many events: the cost of a commit is then
 // shared, and a slow consumer still sees its first events soon.
 constexpr std::uint64_t kMaxTransactionEvents = 16'384;
-// Commits follow each other no faster than this while few events wait: each writes the same few pages
-// again, and what the log holds must be moved into the file, which waits for the disk.
+// Commits follow each other no faster than this while few events wait: each writes the same few
+// pages again, and what the log holds must be moved into the file, which waits for the disk.
 constexpr auto kCommitPause = milliseconds(10);
 constexpr std::uint64_t kEnoughEvents = 1024;
 constexpr std::uint64_t kRetentionSlice = 2'000;
