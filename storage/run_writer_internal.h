@@ -35,8 +35,8 @@ class RunWriter {
   // Where the newest runs begin that should be one; runs.size() when none should.
   std::size_t first_to_merge(const std::vector<Run>& runs) const;
   std::int64_t insert(const Run& run);
-  template <class Value>
-  void write(std::int64_t run, int list, PostingEncoder<Value>& encoder);
+  // Makes one run of neighbours, in their place.
+  Run merged(std::span<const Run> runs);
 
   SqlConnection& connection_;
   RunIndex index_;

@@ -1,0 +1,102 @@
+#pragma once
+// How the lists of a run are made and written, by RunWriter only.
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "storage/posting_internal.h"
+#include "storage/run_index_internal.h"
+#include "storage/sqlite_internal.h"
+
+namespace blockwatch {
+
+// Blocks of lists kept by position hold as many values as surely fit.
+inline constexpr std::size_t kMaxVarint = 10;
+
+inline int number_of(IndexField field) { return static_cast<int>(field); }
+
+// One list by position, as RunIndex::values_of reads it.
+class PositionList {
+ public:
+  explicit PositionList(bool rising) : rising_(rising) {}
+
+  void add(std::int64_t value) {
+    if (count_ != 0 && values_.size() + 2 * kMaxVarint > kBlockBytes) close();
+    if (count_ == 0) last_ = first_ = rising_ ? value : 0;
+    auto step = static_cast<std::uint64_t>(value) - static_cast<std::uint64_t>(last_);
+    put_varint(values_, rising_ ? step : zigzag(static_cast<std::int64_t>(step)));
+    last_ = value;
+    ++count_;
+  }
+  template <class Visit>
+  void finish(const Visit& visit) {
+    if (count_ != 0) close();
+    for (const auto& block : blocks_) {
+      visit(PostingBlock<std::int64_t>{block.value, block.position,
+                                       std::string_view(bytes_).substr(block.from, block.size)});
+    }
+  }
+
+ private:
+  struct Block {
+    std::int64_t value;
+    std::uint32_t position;
+    std::size_t from;
+    std::size_t size;
+  };
+  void close() {
+    Block block{first_, position_, bytes_.size(), 0};
+    put_varint(bytes_, count_);
+    bytes_ += values_;
+    block.size = bytes_.size() - block.from;
+    blocks_.push_back(block);
+    position_ += count_;
+    count_ = 0;
+    values_.clear();
+  }
+
+  bool rising_;
+  std::int64_t first_ = 0;
+  std::int64_t last_ = 0;
+  std::uint32_t position_ = 0;  // of the open block
+  std::uint32_t count_ = 0;     // in it
+  std::string values_;          // of it
+  std::string bytes_;
+  std::vector<Block> blocks_;
+};
+
+// Collects groups, and the counts beside them.
+template <class Value>
+struct ListPair {
+  PostingEncoder<Value> positions;
+  PostingEncoder<Value> counts;
+  void add(const Value& value, std::span<const std::uint32_t> at) {
+    positions.add(value, at);
+    counts.add_count(value, at.size());
+  }
+};
+
+inline constexpr const char* kInsertPosting =
+    "INSERT INTO posting(run, field, value, position, data) VALUES(?, ?, ?, ?, ?)";
+
+template <class Value>
+void put(SqlStatement& insert, int list, const PostingBlock<Value>& block) {
+  insert.bind(2, list);
+  bind_value(insert, 3, block.value);
+  insert.bind(4, block.position);
+  insert.bind_blob(5, block.data);
+  insert.run();
+}
+
+template <class Value>
+void write_list(SqlConnection& connection, std::int64_t run, int list,
+                PostingEncoder<Value>& encoder) {
+  auto insert = connection.use(kInsertPosting);
+  insert->bind(1, run);
+  encoder.finish([&](const auto& block) { put(*insert, list, block); });
+}
+
+}  // namespace blockwatch
