@@ -135,7 +135,7 @@ void set_data(SqlConnection& sql, const Posting& posting, const std::string& dat
 
 TEST_F(StoreDamage, OfBlocksGivesAnswersOrErrors) {
   auto postings = static_cast<std::uint64_t>(sql_->query_integer("SELECT count(*) FROM posting"));
-  for (int round = 0; round < 60; ++round) {
+  for (int round = 0; round < 40; ++round) {
     SCOPED_TRACE("round " + std::to_string(round));
     Posting posting = posting_at(*sql_, below(postings));
     std::string data = posting.data;
@@ -173,7 +173,7 @@ TEST_F(StoreDamage, OfRunRowsGivesAnswersOrErrors) {
                                    whole + 1, whole - 1, whole ^ std::int64_t{1} << below(63)}) {
         SCOPED_TRACE(name + " " + std::to_string(damaged));
         sql_->execute("UPDATE run SET " + name + " = " + std::to_string(damaged) + where);
-        if (below(4) == 0) ask_everything();
+        if (below(8) == 0) ask_everything();
         ask("first page", [&] { return value_of(StoreReader::open(path()))->page({}); });
       }
       sql_->execute("UPDATE run SET " + name + " = " + std::to_string(whole) + where);

@@ -90,7 +90,7 @@ class StoreModel : public testing::TestWithParam<std::uint32_t> {
 };
 
 TEST_P(StoreModel, PagesHoldExactlyTheMatchingEventsInOrder) {
-  for (int round = 0; round < 120; ++round) {
+  for (int round = 0; round < 90; ++round) {
     SCOPED_TRACE("seed " + std::to_string(seed_) + " round " + std::to_string(round));
     Filter filter = random_.filter();
     auto order = random_.one_in(2) ? Order::kNewestFirst : Order::kOldestFirst;
@@ -113,7 +113,7 @@ TEST_P(StoreModel, PagesNeverShiftWhileEventsArriveLate) {
 }
 
 TEST_P(StoreModel, WhatRetentionDeletedIsInNoAnswer) {
-  for (int round = 0; round < 60; ++round) {
+  for (int round = 0; round < 48; ++round) {
     SCOPED_TRACE("seed " + std::to_string(seed_) + " round " + std::to_string(round));
     if (round % 6 == 0) {
       deleted_ += value_of(store_->delete_oldest(random_.below(160), kMaxTimestamp));
