@@ -351,7 +351,7 @@ TEST(Tokens, BelongToTheirQuestion) {
   auto token_of = [](const std::string& query) {
     ApiQuery q = parse(query).query;
     PageToken token;
-    token.cursor = {1000, 10};
+    token.cursor = {Timestamp{1000}, 9, 10};
     token.fingerprint = fingerprint(q.filter, q.asked, q.order);
     if (q.asked.since_back) token.since = q.filter.since;
     return encode_page_token(token);
@@ -370,7 +370,7 @@ TEST(Tokens, BelongToTheirQuestion) {
 TEST(Tokens, KeepTheMomentOfTheFirstPage) {
   ApiQuery first = parse("since=15m&until=5m").query;
   PageToken token;
-  token.cursor = {1000, 10};
+  token.cursor = {Timestamp{1000}, 9, 10};
   token.fingerprint = fingerprint(first.filter, first.asked, first.order);
   token.since = first.filter.since;
   token.until = first.filter.until;
