@@ -54,8 +54,8 @@ int open_flags(SqlConnection::Mode mode) {
 // SQLite's count of its memory takes a lock with every allocation, and nobody reads it. Only the
 // first call in a process can change that, before any connection.
 const std::string& without_statistics(const std::string& path) {
-  static const int set = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
-  static_cast<void>(set);
+  static const int kAnswer = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+  static_cast<void>(kAnswer);
   return path;
 }
 
