@@ -1,4 +1,4 @@
-// The plain-C++ meaning of a Filter. The store's SQL is tested against it.
+// The plain-C++ meaning of a Filter. The store's index is tested against it.
 
 #include <algorithm>
 #include <string_view>

@@ -71,7 +71,7 @@ struct Filter {
   friend bool operator==(const Filter&, const Filter&) = default;
 };
 
-// The plain-C++ meaning of a filter; the store's SQL must agree with it on every event.
+// The plain-C++ meaning of a filter; the store's index must agree with it on every event.
 bool matches(const Filter& filter, const Event& event);
 bool application_matches(const ApplicationPattern& pattern, std::string_view application);
 

@@ -59,29 +59,27 @@ class RunFilter {
   std::vector<std::optional<PositionSet>> computed_;  // of wide conditions, of span_
 };
 
-// Calls visit(value, position) for every matching position of a field's lists.
+// Calls visit(groups) for every group of a field's lists; it must read the group's positions.
 template <class Value, class Visit>
-void for_each_position_of(RunIndex& index, const Run& run, IndexField field,
-                          const PositionSet& matching, const Visit& visit) {
-  PositionSpan span = matching.span();
+void for_each_group(RunIndex& index, const Run& run, IndexField field, const Visit& visit) {
   index.blocks(run, static_cast<int>(field), lowest_value(Value{}), 0, highest_value(Value{}),
                [&](const auto& block) {
                  index.check_now_and_then();
                  PostingDecoder<Value> groups(block);
-                 while (groups.next()) {
-                   groups.positions(run.rows(), [&](std::uint32_t position) {
-                     if (position < span.first || position >= span.end) return;
-                     if (matching.has(position)) visit(groups.value(), position);
-                   });
-                 }
+                 while (groups.next()) visit(groups);
                  return true;
                });
 }
 
+// Calls visit(value, position) for every matching position of a field of numbers.
 template <class Visit>
 void for_each_position(RunIndex& index, const Run& run, IndexField field,
                        const PositionSet& matching, const Visit& visit) {
-  for_each_position_of<std::int64_t>(index, run, field, matching, visit);
+  for_each_group<std::int64_t>(index, run, field, [&](auto& groups) {
+    groups.positions(run.rows(), [&](std::uint32_t position) {
+      if (matching.contains(position)) visit(groups.value(), position);
+    });
+  });
 }
 
 // Calls visit(value, count) for the values of a field among the matching rows; a value may come
@@ -89,21 +87,12 @@ void for_each_position(RunIndex& index, const Run& run, IndexField field,
 template <class Value, class Visit>
 void for_each_count_of(RunIndex& index, const Run& run, IndexField field,
                        const PositionSet& matching, const Visit& visit) {
-  PositionSpan span = matching.span();
-  index.blocks(run, static_cast<int>(field), lowest_value(Value{}), 0, highest_value(Value{}),
-               [&](const auto& block) {
-                 index.check_now_and_then();
-                 PostingDecoder<Value> groups(block);
-                 while (groups.next()) {
-                   std::uint64_t n = 0;
-                   groups.positions(run.rows(), [&](std::uint32_t position) {
-                     if (position < span.first || position >= span.end) return;
-                     n += matching.has(position) ? 1U : 0U;
-                   });
-                   if (n != 0) visit(groups.value(), n);
-                 }
-                 return true;
-               });
+  for_each_group<Value>(index, run, field, [&](auto& groups) {
+    std::uint64_t n = 0;
+    groups.positions(run.rows(),
+                     [&](std::uint32_t position) { n += matching.contains(position) ? 1U : 0U; });
+    if (n != 0) visit(groups.value(), n);
+  });
 }
 
 // The same of all rows of the run, for values in [low, high], until visit() returns false.

@@ -43,7 +43,10 @@ class PositionSet {
  public:
   PositionSet(PositionSpan span, bool all);
   PositionSpan span() const { return span_; }
-  bool has(std::uint32_t position) const {
+  bool contains(std::uint32_t position) const {  // any position
+    return position >= span_.first && position < span_.end && has(position);
+  }
+  bool has(std::uint32_t position) const {  // one of the span
     std::uint32_t at = position - span_.first;
     return (words_[at >> 6U] >> (at & 63U) & 1U) != 0;
   }

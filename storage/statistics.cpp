@@ -23,6 +23,12 @@ std::string number_text(std::int64_t stored) {
 
 HourSpan hour_span(const Filter& filter) {
   HourSpan span;
+  auto add_edge = [&](std::int64_t from, std::int64_t to) {
+    if (from >= to) return;
+    span.edges.push_back(filter);
+    span.edges.back().since = Timestamp{from};
+    span.edges.back().until = Timestamp{to};
+  };
   std::int64_t since = filter.since ? std::max(filter.since->ticks, kMinTimestamp.ticks) : 0;
   std::int64_t until = filter.until ? std::clamp(filter.until->ticks, since, kMaxTimestamp.ticks)
                                     : kMaxTimestamp.ticks;
@@ -31,13 +37,11 @@ HourSpan hour_span(const Filter& filter) {
   span.end_hour = until / kTicksPerHour;
   if (span.first_hour >= span.end_hour) {
     span.first_hour = span.end_hour = 0;
-    if (since < until) span.edges.push_back({Timestamp{since}, Timestamp{until}});
+    add_edge(since, until);
     return span;
   }
-  Timestamp first{span.first_hour * kTicksPerHour};
-  Timestamp end{span.end_hour * kTicksPerHour};
-  if (since < first.ticks) span.edges.push_back({Timestamp{since}, first});
-  if (end.ticks < until) span.edges.push_back({end, Timestamp{until}});
+  add_edge(since, span.first_hour * kTicksPerHour);
+  add_edge(span.end_hour * kTicksPerHour, until);
   return span;
 }
 
@@ -88,12 +92,7 @@ std::uint64_t StoreReader::Impl::count(const Filter& filter, std::uint64_t snaps
   std::uint64_t total = 0;
   HourSpan span = hour_span(filter);
   for_each_hour_shape(span, [&](std::int64_t, std::uint32_t, std::uint64_t n) { total += n; });
-  for (const auto& [since, until] : span.edges) {
-    Filter edge = filter;
-    edge.since = since;
-    edge.until = until;
-    total += count_rows(edge, snapshot_seq);
-  }
+  for (const Filter& edge : span.edges) total += count_rows(edge, snapshot_seq);
   return total;
 }
 

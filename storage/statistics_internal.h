@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "storage/store_internal.h"
@@ -14,7 +13,7 @@ namespace blockwatch {
 struct HourSpan {
   std::int64_t first_hour = 0;
   std::int64_t end_hour = 0;  // exclusive; equal to first_hour when there is no whole hour
-  std::vector<std::pair<Timestamp, Timestamp>> edges;  // since (inclusive), until (exclusive)
+  std::vector<Filter> edges;  // the filter, for the parts of hours at either end
 };
 HourSpan hour_span(const Filter& filter);
 

@@ -94,12 +94,7 @@ Result<Timeline> StoreReader::Impl::timeline(const TimelineQuery& query) {
     for_each_hour_shape(span, [&](std::int64_t hour, std::uint32_t shape, std::uint64_t n) {
       buckets.add(hour * kTicksPerHour, shape, n);
     });
-    for (const auto& [since, until] : span.edges) {
-      Filter edge = query.filter;
-      edge.since = since;
-      edge.until = until;
-      count_buckets(edge, all_seqs(), query, by_hour->counts);
-    }
+    for (const Filter& edge : span.edges) count_buckets(edge, all_seqs(), query, by_hour->counts);
     counted = std::move(by_hour);
   } else {
     counted = up_to_date(memo_->buckets, query.filter, query.bucket_ticks * 2 + (by_shape ? 1 : 0),

@@ -148,12 +148,7 @@ Top StoreReader::Impl::top(const TopQuery& query) {
       by_hour->counts.add(std::int64_t{shape}, n);
       by_hour->counts.total += n;
     });
-    for (const auto& [since, until] : span.edges) {
-      Filter edge = query.filter;
-      edge.since = since;
-      edge.until = until;
-      count_runs(edge, all_seqs(), lists, by_hour->counts);
-    }
+    for (const Filter& edge : span.edges) count_runs(edge, all_seqs(), lists, by_hour->counts);
     counted = std::move(by_hour);
   } else {
     counted = up_to_date(memo_->values, query.filter, static_cast<std::int64_t>(lists.front()),

@@ -9,61 +9,17 @@
 #include "server/utf8.h"
 #include "storage/words.h"
 #include "tests/server/random_event.h"
+#include "tests/support/reference_json.h"
 
 namespace blockwatch {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using Json = ReferenceJson;
 
 std::string to_json(const Event& event, const EventFields& fields) {
   std::string out;
   append_json(out, event, fields);
   return out;
-}
-
-// The same object the slow way, without any code of event_json.
-Json reference(const Event& e, bool raw) {
-  auto text = [](std::string_view t) { return t.empty() ? Json(nullptr) : Json(std::string(t)); };
-  auto value = [](const auto& v) { return v ? Json(*v) : Json(nullptr); };
-  auto word = [](const auto& v) { return v ? Json(std::string(to_word(*v))) : Json(nullptr); };
-  auto address = [](const auto& v) { return v ? Json(format_ip_address(*v)) : Json(nullptr); };
-  Json json;
-  json["id"] = std::to_string(e.seq);
-  json["seq"] = e.seq;
-  json["time"] = format_rfc3339(e.time);
-  json["received_time"] = format_rfc3339(e.received_time);
-  json["source"] = text(e.source);
-  json["host"] = text(e.host);
-  json["record_id"] = value(e.record_id);
-  json["event_id"] = e.event_id;
-  json["event_version"] = e.event_version;
-  json["action"] = std::string(to_word(action_of(e.event_id)));
-  json["scope"] = std::string(to_word(scope_of(e.event_id)));
-  json["direction"] = word(e.direction);
-  json["protocol"] = value(e.protocol);
-  json["protocol_name"] = e.protocol ? text(protocol_name(*e.protocol)) : Json(nullptr);
-  json["local_address"] = address(e.local_address);
-  json["local_port"] = value(e.local_port);
-  json["remote_address"] = address(e.remote_address);
-  json["remote_port"] = value(e.remote_port);
-  json["icmp_type"] = value(e.icmp_type);
-  json["icmp_code"] = value(e.icmp_code);
-  json["process_id"] = value(e.process_id);
-  json["application"] = text(e.application);
-  json["application_name"] = text(application_name(e.application));
-  json["user"] = text(e.user);
-  json["filter_id"] = value(e.filter_id);
-  json["filter_name"] = text(e.filter_name);
-  json["filter_origin"] = text(e.filter_origin);
-  json["layer_id"] = value(e.layer_id);
-  json["layer"] = text(e.layer);
-  json["interface_index"] = value(e.interface_index);
-  json["reason"] = std::string(to_word(e.reason));
-  if (raw) {
-    json["raw"] = Json::object();
-    for (const RawField& field : e.raw) json["raw"][std::string(field.name)] = field.value;
-  }
-  return json;
 }
 
 TEST(EventJson, SameBytesAsNlohmannForRandomEvents) {
@@ -74,8 +30,8 @@ TEST(EventJson, SameBytesAsNlohmannForRandomEvents) {
   with_raw.push_back(EventField::kRaw);
   for (int i = 0; i < 3000; ++i) {
     Event event = random.next();
-    ASSERT_EQ(to_json(event, default_event_fields()), reference(event, false).dump());
-    ASSERT_EQ(to_json(event, with_raw), reference(event, true).dump());
+    ASSERT_EQ(to_json(event, default_event_fields()), reference_json(event, false).dump());
+    ASSERT_EQ(to_json(event, with_raw), reference_json(event, true).dump());
   }
 }
 
@@ -196,7 +152,7 @@ TEST(EventCsv, SameValuesAsJson) {
     row.resize(row.size() - 2);
     std::vector<std::string> values = read_csv_row(row);
     ASSERT_EQ(values.size(), fields.size());
-    Json json = reference(event, true);
+    Json json = reference_json(event, true);
     for (std::size_t k = 0; k < fields.size(); ++k) {
       const Json& value = json[std::string(to_word(fields[k]))];
       std::string expected = value.is_null()     ? ""
