@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <span>
+#include <string_view>
+
 #include "server/param_table.h"
 #include "server/param_values.h"
 #include "server/query_string.h"
@@ -119,13 +122,21 @@ TEST(Filters, OnlyDurationsAreRememberedAsAsked) {
   EXPECT_EQ(parsed.query.asked.until_back, std::nullopt);
 }
 
+// Literals, as a long list of std::string takes clang minutes with AddressSanitizer.
 struct BadValue {
-  std::string query;
-  std::string expected;  // part of the fault's text
+  std::string_view query;
+  std::string_view expected;  // part of the fault's text
 };
 
+void expect_faults(std::span<const BadValue> cases) {
+  for (const BadValue& c : cases) {
+    EXPECT_THAT(fault_of(std::string(c.query)).expected, HasSubstr(std::string(c.expected)))
+        << c.query;
+  }
+}
+
 TEST(Faults, EachMalformedValueIsNamedWithWhatWasExpected) {
-  const std::vector<BadValue> cases{
+  static constexpr BadValue kCases[] = {
       {"direction=inbond", "did you mean \"inbound\"?"},
       {"direction=Inbound", "did you mean \"inbound\"?"},
       {"action=deny", "block, drop or permit"},
@@ -189,19 +200,17 @@ TEST(Faults, EachMalformedValueIsNamedWithWhatWasExpected) {
       {"host=%C0%80", "UTF-8"},
       {"host=a%00b", "NUL"},
       {"%FF=1", "UTF-8"},
-      {"host=" + std::string(1025, 'a'), "1024"},
-      {"q=" + std::string(257, 'a'), "256"},
       {"limit=1&limit=2", "once"},
       {"since=1h&since=2h", "once"},
       {"since=10&until=9", "until"},
   };
-  for (const BadValue& c : cases) {
-    EXPECT_THAT(fault_of(c.query).expected, HasSubstr(c.expected)) << c.query;
-  }
+  expect_faults(kCases);
+  EXPECT_THAT(fault_of("host=" + std::string(1025, 'a')).expected, HasSubstr("1024"));
+  EXPECT_THAT(fault_of("q=" + std::string(257, 'a')).expected, HasSubstr("256"));
 }
 
 TEST(Faults, UnknownNamesGetASuggestion) {
-  const std::vector<BadValue> cases{
+  static constexpr BadValue kCases[] = {
       {"direciton=inbound", "\"direction\""},
       {"remote_addr=1.2.3.4", "\"remote_address\""},
       {"remote_port_not=1", "\"remote_port__not\""},
@@ -212,9 +221,7 @@ TEST(Faults, UnknownNamesGetASuggestion) {
       {"bucket=1h", "belongs to others"},
       {"remote-port=1", "\"remote_port\""},
   };
-  for (const BadValue& c : cases) {
-    EXPECT_THAT(fault_of(c.query).expected, HasSubstr(c.expected)) << c.query;
-  }
+  expect_faults(kCases);
 }
 
 TEST(Faults, AllComeBackAtOnce) {
