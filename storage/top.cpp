@@ -125,10 +125,11 @@ void StoreReader::Impl::count_runs(const Filter& asked, SeqBounds seqs,
           for (IndexField list : lists) for_each_count(runs_, run, list, add);
           return;
         }
-        PositionSet matching = filter.matches(filter.span());
+        PositionSet matching = matches_of(run, filter);
         std::uint64_t matches = matching.count();
         if (are_few(matches, run)) {
-          rows_of(run, matching, [&](const IndexRow& row) { add_row(counts, row, lists); });
+          rows_of(run, matching,
+                  [&](std::uint32_t, const IndexRow& row) { add_row(counts, row, lists); });
           return;
         }
         counts.total += matches;

@@ -200,6 +200,7 @@ class QueryTimer {
   }
 
   void time(const std::string& name, const Draw& draw, const Question& question) {
+    if (!name.starts_with(options_.only)) return;
     for (int i = 0; i < 3; ++i) (void)question(draw());  // warm
     std::vector<double> ms;
     double rows = 0;
@@ -258,6 +259,7 @@ class QueryTimer {
 
   // The pages of one long answer, one after the other: does a late one cost more?
   void depth() {
+    if (!std::string_view("page, depth").starts_with(options_.only)) return;
     constexpr std::size_t kFirst = 10;
     constexpr std::size_t kLast = 1000;
     std::vector<double> early, late;

@@ -3,6 +3,7 @@
 // the time of every kind of question over many of them.
 
 #include <cstdint>
+#include <string>
 
 #include "storage/event_store.h"
 #include "tests/bench/measure.h"
@@ -12,6 +13,7 @@ namespace blockwatch::bench {
 struct QueryOptions {
   std::size_t runs = 500;     // of each kind of question, each with another value
   double seconds_a_kind = 3;  // a slow kind is asked less often
+  std::string only;           // the kinds whose names begin so
 };
 
 // `samples`: some of the stored events. Every question keeps the store's default deadline; those
