@@ -108,11 +108,18 @@ class PostingDecoder {
     std::uint64_t position = position_;
     if (position >= rows) throw_damaged_index();
     visit(static_cast<std::uint32_t>(position));
-    for (std::uint64_t left = count_ - 1; left != 0; --left) {
-      position += gap();
+    auto step = [&](std::uint64_t gap) {
+      position += gap;
       if (position >= rows) throw_damaged_index();
       visit(static_cast<std::uint32_t>(position));
+    };
+    std::uint64_t left = count_ - 1;
+    Two two;
+    for (; left >= 2 && take_two(two); left -= 2) {
+      step(two.first);
+      step(two.second);
     }
+    for (; left != 0; --left) step(number());
   }
 
   std::uint64_t number() {
@@ -121,18 +128,31 @@ class PostingDecoder {
   }
 
  private:
-  // A number, most likely of four bytes or fewer: the inner loop of every question. One byte or
-  // several is foretold well, how many not: their end is found without a branch.
-  std::uint64_t gap() {
-    if (end_ - next_ < 4 || *next_ < 0x80) return number();
-    std::uint32_t bytes = next_[0] | std::uint32_t{next_[1]} << 8U |
-                          std::uint32_t{next_[2]} << 16U | std::uint32_t{next_[3]} << 24U;
-    std::uint32_t ends = ~bytes & 0x80808080U;
-    if (ends == 0) return long_number();
-    next_ += (static_cast<unsigned>(std::countr_zero(ends)) + 1) / 8;
-    bytes &= ends ^ (ends - 1);
-    return (bytes & 0x7fU) | (bytes >> 1U & 0x3f80U) | (bytes >> 2U & 0x1fc000U) |
-           (bytes >> 3U & 0xfe00000U);
+  struct Two {
+    std::uint32_t first = 0;
+    std::uint32_t second = 0;
+  };
+  // The next two numbers when they have four bytes at most, as gaps do: the inner loop of every
+  // question. How long each is changes without a pattern, so no branch asks for it.
+  bool take_two(Two& two) {
+    if (std::endian::native != std::endian::little || end_ - next_ < 8) return false;
+    std::uint64_t bytes = 0;
+    std::memcpy(&bytes, next_, sizeof bytes);
+    std::uint64_t ends = ~bytes & 0x8080808080808080U;
+    unsigned first_bits = static_cast<unsigned>(std::countr_zero(ends)) + 1;
+    if (first_bits > 32) return false;
+    two.first = joined(bytes & (ends ^ (ends - 1)));
+    bytes >>= first_bits;
+    ends >>= first_bits;
+    if ((ends & 0x80808080U) == 0) return false;
+    two.second = joined(bytes & (ends ^ (ends - 1)));
+    next_ += (first_bits + static_cast<unsigned>(std::countr_zero(ends)) + 1) / 8;
+    return true;
+  }
+  // Seven bits of each of four bytes.
+  static std::uint32_t joined(std::uint64_t bytes) {
+    return static_cast<std::uint32_t>((bytes & 0x7fU) | (bytes >> 1U & 0x3f80U) |
+                                      (bytes >> 2U & 0x1fc000U) | (bytes >> 3U & 0xfe00000U));
   }
   std::uint64_t long_number() {
     std::string_view rest(reinterpret_cast<const char*>(next_),

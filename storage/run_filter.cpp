@@ -54,6 +54,7 @@ RunFilter::RunFilter(RunIndex& index, const Run& run, const IndexFilter& filter,
   parts_.reserve(filter.conditions.size());
   for (const Condition& condition : filter.conditions) {
     parts_.emplace_back().condition = &condition;
+    parts_.back().negated = condition.negated;
     if (condition.values) parts_.back().values = &*condition.values;
   }
 }
@@ -88,12 +89,32 @@ void RunFilter::look_up(Part& part) {
   });
   if (few) part.values = &part.found;
   if (few || entries < kManyEntries) part.entries = entries;
+  if (few && entries > run_.rows() / 2) complement(part);
+}
+
+void RunFilter::complement(Part& part) {
+  IndexField field = part.condition->tests.front().field;
+  if (part.condition->tests.size() != 1 || has_addresses(field)) return;
+  std::uint64_t total = 0;
+  std::vector<FieldValue> others;
+  const FieldTest& test = part.condition->tests.front();
+  for_each_count_between<std::int64_t>(index_, run_, field, INT64_MIN, INT64_MAX,
+                                       [&](std::int64_t value, std::uint64_t n) {
+                                         total += n;
+                                         if (!test.accepts(value))
+                                           others.push_back(field_value(field, value));
+                                         return others.size() <= kFewValues;
+                                       });
+  if (total != run_.rows() || others.size() > kFewValues) return;
+  part.found = std::move(others);
+  part.negated = !part.negated;
+  part.entries = total - *part.entries;
 }
 
 std::optional<std::vector<std::uint32_t>> RunFilter::few_candidates() {
   for (Part& part : parts_) {
-    if (part.condition->negated) continue;
     if (part.values == nullptr && !has_text(*part.condition)) look_up(part);
+    if (part.negated) continue;
     if (part.values == nullptr || part.values->size() > kCandidateValues) continue;
     std::vector<std::uint32_t> found;
     bool few = part.entries.value_or(0) <= kMaxCandidates;
@@ -135,7 +156,7 @@ std::uint64_t RunFilter::rows_left(const Part& part) const {
   if (part.positions) return 0;
   if (!part.entries) return part.values != nullptr ? run_.rows() / 2 : run_.rows();
   std::uint64_t entries = std::min<std::uint64_t>(*part.entries, run_.rows());
-  return part.condition->negated ? run_.rows() - entries : entries;
+  return part.negated ? run_.rows() - entries : entries;
 }
 
 std::uint64_t RunFilter::cost(const Part& part, PositionSpan span) const {
@@ -176,22 +197,18 @@ RunFilter::Matches RunFilter::matches(PositionSpan span) {
 }
 
 void RunFilter::intersect(Part& part, PositionSet& set) {
-  bool negated = part.condition->negated;
   if (part.values == nullptr) look_up(part);
   if (part.values != nullptr) {
-    // Every row has one of the values.
-    bool all = part.condition->tests.size() == 1 && part.entries == run_.rows();
-    if (all && !negated) return;
-    PositionSet found(set.span(), all);
-    if (!all) add_lists(part, found);
-    if (negated) found.invert();
+    PositionSet found(set.span(), false);
+    add_lists(part, found);
+    if (part.negated) found.invert();
     set.intersect(found);
     return;
   }
   if (!part.positions) {
     part.positions.emplace(span_, false);
     add_lists(part, *part.positions);
-    if (negated) part.positions->invert();
+    if (part.negated) part.positions->invert();
   }
   set.intersect(*part.positions);
 }

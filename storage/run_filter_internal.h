@@ -48,7 +48,8 @@ class RunFilter {
   struct Part {
     const Condition* condition = nullptr;
     const std::vector<FieldValue>* values = nullptr;  // null: many, in ranges
-    std::vector<FieldValue> found;                    // those of the ranges that occur, when few
+    std::vector<FieldValue> found;                    // those that occur, when few
+    bool negated = false;                             // matches have none of them
     bool looked_up = false;
     std::optional<std::uint64_t> entries;  // of all its lists, once looked up; unknown when many
     std::optional<PositionSet> positions;  // of many values, in span_
@@ -58,6 +59,8 @@ class RunFilter {
   template <class Visit>
   void for_each_accepted(const Condition& condition, const Visit& visit);
   void look_up(Part& part);
+  // When the other values are rarer: matches have none of them.
+  void complement(Part& part);
   std::uint64_t rows_left(const Part& part) const;  // how many the condition lets pass, about
   std::uint64_t cost(const Part& part, PositionSpan span) const;  // in entries of lists
   std::vector<Part*> rarest_first(PositionSpan span);
