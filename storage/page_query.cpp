@@ -12,7 +12,8 @@ namespace {
 
 constexpr std::uint32_t kFirstWindow = 1024;
 constexpr std::uint32_t kLastWindow = 1U << 22U;
-constexpr std::uint32_t kWindowGrowth = 8;
+constexpr std::uint64_t kMinGrowth = 4;
+constexpr std::uint64_t kMaxGrowth = 32;
 // A row this near is reached by stepping on.
 constexpr std::uint64_t kNearRows = 4;
 
@@ -36,6 +37,7 @@ class StoreReader::Impl::PageRows {
 
   void read() {
     if (filter_.nothing) return;
+    page_.list.events.reserve(query_.limit);
     for (const Run& run : impl_.runs_.runs()) add_run(run);
     add_tail();
     auto after = [this](const Head& x, const Head& y) { return comes_first(y, x); };
@@ -207,7 +209,12 @@ class StoreReader::Impl::PageRows {
     (descending_ ? source.left.end : source.left.first) = descending_ ? span.first : span.end;
     source.place = descending_ ? span.end - 1 : span.first;
     source.window.emplace(source.filter->matches(span));
-    source.window_size = std::min(source.window_size * kWindowGrowth, kLastWindow);
+    // So that the next one fills the page, if matches go on as they were here.
+    std::uint64_t missing = query_.limit + 1 - page_.list.events.size();
+    std::uint64_t growth = missing / (source.window->positions.count() + 1);
+    growth = std::clamp(growth, kMinGrowth, kMaxGrowth);
+    source.window_size =
+        std::min(source.window_size * static_cast<std::uint32_t>(growth), kLastWindow);
   }
 
   const SqlStatement& row(std::uint64_t seq) {

@@ -11,7 +11,7 @@ constexpr std::size_t kMaxCandidates = 256;
 // More entries than this are not counted to the end.
 constexpr std::uint64_t kManyEntries = 65'536;
 // In fewer rows all lists are read in less time than it takes to find out which is the shortest.
-constexpr std::uint32_t kSmallSpan = 16'384;
+constexpr std::uint32_t kSmallSpan = 32'768;
 // To test a row costs as much as to read so many entries of lists.
 constexpr std::uint64_t kEntriesPerRow = 300;
 // To look for a text among all values costs as much as to read one entry of so many.

@@ -115,7 +115,7 @@ void run(const Options& options) {
     QueryOptions asked;
     if (options.is_short) asked = {10, 0.2, {}};
     asked.only = text_option(options, "--only");
-    time_queries(**reader, samples.events, asked, lines);
+    time_queries(**reader, path, samples.events, asked, lines);
     lines.add("memory of a reader", {{"before_mb", before},
                                      {"after_mb", resident_mb()},
                                      {"seconds_of_questions", seconds_since(start)}});

@@ -16,9 +16,9 @@ struct QueryOptions {
   std::string only;           // the kinds whose names begin so
 };
 
-// `samples`: some of the stored events. Every question keeps the store's default deadline; those
-// that it refuses are counted.
-void time_queries(StoreReader& reader, const std::vector<Event>& samples,
+// `path`: of the reader's store; `samples`: some of its events. Every question keeps the store's
+// default deadline; those that it refuses are counted. At last it adds rows to the store.
+void time_queries(StoreReader& reader, const std::string& path, const std::vector<Event>& samples,
                   const QueryOptions& options, const Lines& lines);
 
 }  // namespace blockwatch::bench
