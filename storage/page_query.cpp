@@ -209,9 +209,9 @@ class StoreReader::Impl::PageRows {
     (descending_ ? source.left.end : source.left.first) = descending_ ? span.first : span.end;
     source.place = descending_ ? span.end - 1 : span.first;
     source.window.emplace(source.filter->matches(span));
-    // So that the next one fills the page, if matches go on as they were here.
+    // So that the next one surely fills the page, if matches go on as they were here.
     std::uint64_t missing = query_.limit + 1 - page_.list.events.size();
-    std::uint64_t growth = missing / (source.window->positions.count() + 1);
+    std::uint64_t growth = 2 * missing / (source.window->positions.count() + 1);
     growth = std::clamp(growth, kMinGrowth, kMaxGrowth);
     source.window_size =
         std::min(source.window_size * static_cast<std::uint32_t>(growth), kLastWindow);

@@ -8,6 +8,9 @@ namespace {
 // A condition of so few values is worth asking for all its rows first.
 constexpr std::size_t kCandidateValues = 4;
 constexpr std::size_t kMaxCandidates = 256;
+// A block holds about so many entries. Values with fewer are neighbours in one: their lists are
+// read together.
+constexpr std::uint64_t kBlockEntries = 512;
 // More entries than this are not counted to the end.
 constexpr std::uint64_t kManyEntries = 65'536;
 // In fewer rows all lists are read in less time than it takes to find out which is the shortest.
@@ -87,9 +90,10 @@ void RunFilter::look_up(Part& part) {
     if (few) part.found.push_back(field_value(field, value));
     return few || entries < kManyEntries;
   });
-  if (few) part.values = &part.found;
+  bool apart = part.found.size() <= kCandidateValues || entries > part.found.size() * kBlockEntries;
+  if (few && apart) part.values = &part.found;
   if (few || entries < kManyEntries) part.entries = entries;
-  if (few && entries > run_.rows() / 2) complement(part);
+  if (few && apart && entries > run_.rows() / 2) complement(part);
 }
 
 void RunFilter::complement(Part& part) {
