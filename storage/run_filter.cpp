@@ -28,6 +28,13 @@ bool has_text(const Condition& condition) {
 FieldValue field_value(IndexField field, std::int64_t number) { return {field, number, {}}; }
 FieldValue field_value(IndexField field, const IpAddress& address) { return {field, 0, address}; }
 
+// What to read of a list for these ranges: many are not worth a search each.
+template <class Value>
+std::vector<ValueRange<Value>> searches(const std::vector<ValueRange<Value>>& ranges) {
+  if (ranges.size() <= kFewValues) return ranges;
+  return {{ranges.front().low, ranges.back().high}};
+}
+
 // Calls visit() with the value, as a number or as an address.
 template <class Visit>
 auto with_value(const FieldValue& value, const Visit& visit) {
@@ -70,10 +77,10 @@ void RunFilter::for_each_accepted(const Condition& condition, const Visit& visit
       if (test.accepts(value)) more = visit(test.field, value, n);
       return more;
     };
-    for (const auto& range : test.numbers) {
+    for (const auto& range : searches(test.numbers)) {
       if (more) for_each_count_between(index_, run_, test.field, range.low, range.high, look_at);
     }
-    for (const auto& range : test.addresses) {
+    for (const auto& range : searches(test.addresses)) {
       if (more) for_each_count_between(index_, run_, test.field, range.low, range.high, look_at);
     }
   }
@@ -158,7 +165,7 @@ bool RunFilter::add_candidates(IndexField field, const Value& value,
 
 std::uint64_t RunFilter::rows_left(const Part& part) const {
   if (part.positions) return 0;
-  if (!part.entries) return part.values != nullptr ? run_.rows() / 2 : run_.rows();
+  if (!part.entries) return part.values != nullptr ? 0 : run_.rows();
   std::uint64_t entries = std::min<std::uint64_t>(*part.entries, run_.rows());
   return part.negated ? run_.rows() - entries : entries;
 }
@@ -244,9 +251,8 @@ void RunFilter::add_lists(const Part& part, PositionSet& out) {
     return;
   }
   for (const FieldTest& test : part.condition->tests) {
-    const FieldTest* text = test.text.empty() ? nullptr : &test;
-    for (const auto& range : test.numbers) add_list(test.field, range, text, out);
-    for (const auto& range : test.addresses) add_list(test.field, range, text, out);
+    for (const auto& range : searches(test.numbers)) add_list(test.field, range, &test, out);
+    for (const auto& range : searches(test.addresses)) add_list(test.field, range, &test, out);
   }
 }
 
