@@ -6,6 +6,7 @@
 // groups: how much the value rises (an address: its 16 bytes), the number of positions, how far the
 // first position lies from that of the group before (zigzag), and the gaps to each next one.
 
+#include <bit>
 #include <cstdint>
 #include <cstring>
 #include <span>
@@ -107,11 +108,18 @@ class PostingDecoder {
     std::uint64_t position = position_;
     if (position >= rows) throw_damaged_index();
     visit(static_cast<std::uint32_t>(position));
-    for (std::uint64_t left = count_ - 1; left != 0; --left) {
-      position += gap();
+    auto step = [&](std::uint64_t gap) {
+      position += gap;
       if (position >= rows) throw_damaged_index();
       visit(static_cast<std::uint32_t>(position));
+    };
+    std::uint64_t left = count_ - 1;
+    Two two;
+    for (; left >= 2 && take_two(two); left -= 2) {
+      step(two.first);
+      step(two.second);
     }
+    for (; left != 0; --left) step(number());
   }
 
   std::uint64_t number() {
@@ -120,23 +128,31 @@ class PostingDecoder {
   }
 
  private:
-  // A number, most likely of three bytes or fewer: the inner loop of every question.
-  std::uint64_t gap() {
-    if (end_ - next_ < 3) return number();
-    std::uint32_t a = next_[0];
-    if (a < 0x80) {
-      next_ += 1;
-      return a;
-    }
-    std::uint32_t b = next_[1];
-    if (b < 0x80) {
-      next_ += 2;
-      return (a & 0x7fU) | b << 7U;
-    }
-    std::uint32_t c = next_[2];
-    if (c >= 0x80) return long_number();
-    next_ += 3;
-    return (a & 0x7fU) | (b & 0x7fU) << 7U | c << 14U;
+  struct Two {
+    std::uint32_t first = 0;
+    std::uint32_t second = 0;
+  };
+  // The next two numbers when they have four bytes at most, as gaps do: the inner loop of every
+  // question. How long each is changes without a pattern, so no branch asks for it.
+  bool take_two(Two& two) {
+    if (std::endian::native != std::endian::little || end_ - next_ < 8) return false;
+    std::uint64_t bytes = 0;
+    std::memcpy(&bytes, next_, sizeof bytes);
+    std::uint64_t ends = ~bytes & 0x8080808080808080U;
+    unsigned first_bits = static_cast<unsigned>(std::countr_zero(ends)) + 1;
+    if (first_bits > 32) return false;
+    two.first = joined(bytes & (ends ^ (ends - 1)));
+    bytes >>= first_bits;
+    ends >>= first_bits;
+    if ((ends & 0x80808080U) == 0) return false;
+    two.second = joined(bytes & (ends ^ (ends - 1)));
+    next_ += (first_bits + static_cast<unsigned>(std::countr_zero(ends)) + 1) / 8;
+    return true;
+  }
+  // Seven bits of each of four bytes.
+  static std::uint32_t joined(std::uint64_t bytes) {
+    return static_cast<std::uint32_t>((bytes & 0x7fU) | (bytes >> 1U & 0x3f80U) |
+                                      (bytes >> 2U & 0x1fc000U) | (bytes >> 3U & 0xfe00000U));
   }
   std::uint64_t long_number() {
     std::string_view rest(reinterpret_cast<const char*>(next_),

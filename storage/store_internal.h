@@ -133,8 +133,10 @@ class StoreReader::Impl {
   void for_each_match(const IndexFilter& filter, SeqBounds seqs,
                       const std::function<void(const Run&, RunFilter&)>& run_visit,
                       const std::function<void(const IndexRow&)>& row_visit);
-  void rows_of(const Run& run, const PositionSet& matching,
-               const std::function<void(const IndexRow&)>& visit);
+  void rows_of(const Run& run, const PositionSet& positions,
+               const std::function<void(std::uint32_t, const IndexRow&)>& visit);
+  // All of the run that match.
+  PositionSet matches_of(const Run& run, RunFilter& filter);
   std::uint64_t count_rows(const Filter& asked, std::uint64_t snapshot_seq);
   std::uint64_t count(const Filter& filter, std::uint64_t snapshot_seq);
   // Calls visit(value, count) for every value in the lists; a value may come several times.

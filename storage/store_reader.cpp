@@ -16,6 +16,9 @@ constexpr const char* kMmapBytes = "2147418112";
 // A tail looks at no more rows than this in one call, so that a filter that matches nothing costs
 // many short questions instead of a long one.
 constexpr std::uint64_t kTailWindow = 20'000;
+// More rows than this without a run: the table of runs was emptied. What a reader keeps of them in
+// memory is bounded by it.
+constexpr std::uint64_t kMaxTailRows = std::uint64_t{1} << 20U;
 
 }  // namespace
 
@@ -67,7 +70,7 @@ const IndexFilter& StoreReader::Impl::use_filter(const Filter& filter) {
     return filter_;
   }
   compiled_shapes_ = 0;
-  filter_ = compile_filter(filter, dictionary_);
+  filter_ = compile_filter(filter, dictionary_, [this] { connection_.check_limits(); });
   compiled_from_ = filter;
   compiled_shapes_ = shapes;
   compiled_applications_ = applications;
@@ -81,6 +84,9 @@ void StoreReader::Impl::refresh_tail() {
     tail_newest_ = tail_indexed_ = indexed;
   }
   if (tail_newest_ >= state_.newest_seq) return;
+  if (state_.newest_seq - std::max(tail_newest_, state_.deleted_through) > kMaxTailRows) {
+    throw_damaged_index();
+  }
   auto rows = connection_.use(std::string("SELECT ") + kRowColumns +
                               " FROM event e WHERE e.seq > ? ORDER BY e.seq");
   rows->bind(1, static_cast<std::int64_t>(tail_newest_));
