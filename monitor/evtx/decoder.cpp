@@ -1,7 +1,9 @@
 #include "monitor/evtx/decoder.h"
 
 #include <algorithm>
+#include <bit>
 #include <charconv>
+#include <cstring>
 #include <limits>
 
 #include "monitor/winlog/host_knowledge.h"
@@ -13,7 +15,6 @@ namespace {
 constexpr std::uint32_t kFragmentHeader = 0x0001010f;  // token, version 1.1, no flags
 constexpr std::uint8_t kTemplateToken = 0x0c;
 constexpr std::uint32_t kFragmentHeaderSize = 4;
-constexpr std::uint32_t kMinRepeatedText = 32;  // bytes; shorter strings are not looked for again
 constexpr std::uint32_t kTrailerSize = 4;       // the copy of the record's size
 
 char* put_number(std::uint64_t n, bool hexadecimal, char* out) {
@@ -52,6 +53,29 @@ bool find_value(Bytes chunk, std::uint32_t table, std::uint32_t end, std::uint32
   return true;
 }
 
+// Makes the record the plan's last one; a bit for each field that differs from the one before.
+std::uint64_t take_values(Bytes chunk, const ValueTable& values, Plan& plan) {
+  const std::uint8_t* descriptor = chunk.at(values.descriptors);
+  const std::uint8_t* bytes = chunk.at(values.values);
+  for (std::uint32_t i = 0; i < plan.first_value(); ++i, descriptor += 4)
+    bytes += load_u16(descriptor);
+  std::uint64_t changed = 0;
+  std::uint64_t bit = 1;
+  for (Plan::Field& field : plan.fields()) {
+    const std::uint32_t described = load_u32(descriptor);
+    const std::uint32_t size = described & 0xFFFF;
+    if (described != field.descriptor || !same_bytes(bytes, field.bytes, size)) {
+      changed |= bit;
+      field.descriptor = described;
+    }
+    field.bytes = bytes;  // the newest are the ones in the processor's cache
+    bit <<= 1;
+    descriptor += 4;
+    bytes += size;
+  }
+  return changed;
+}
+
 }  // namespace
 
 ChunkDecoder::ChunkDecoder(const DecodeOptions& options)
@@ -73,11 +97,10 @@ void ChunkDecoder::begin_piece(DecodedPiece& out) {
 }
 
 void ChunkDecoder::begin_list() {
-  const std::size_t expected = events_ != nullptr ? events_in_list_ : 0;
   events_ = &out_->events.emplace_back();
   ++list_number_;
-  events_->list.events.reserve(expected + expected / 8);
-  events_in_list_ = 0;
+  // More than nearly all lists have: what is not written to costs nothing.
+  events_->list.events.reserve(2 * kFullList);
   source_ = {};
   forget_texts();
 }
@@ -86,6 +109,7 @@ void ChunkDecoder::forget_texts() {
   texts_.forget();
   host_.forget();
   channel_.forget();
+  our_provider_ = {};
 }
 
 void ChunkDecoder::decode(Bytes chunk, std::uint64_t file_offset) {
@@ -169,12 +193,11 @@ const char* ChunkDecoder::read_record(const Record& record) {
 }
 
 bool ChunkDecoder::is_ours(const Value& provider) {
-  const std::string_view bytes(reinterpret_cast<const char*>(provider.bytes), provider.size);
-  if (provider.is(ValueType::kString) && !bytes.empty() && bytes == our_provider_) return true;
+  if (our_provider_.bytes != nullptr && same(provider, our_provider_)) return true;
   std::string text(max_text_size(provider), '\0');
   text.resize(static_cast<std::size_t>(render(provider, text.data()) - text.data()));
   if (!winlog::is_wanted_provider(text)) return false;
-  if (provider.is(ValueType::kString)) our_provider_ = bytes;
+  our_provider_ = provider;
   return true;
 }
 
@@ -234,7 +257,7 @@ const char* ChunkDecoder::read_by_plan(const Record& record, const TemplateInsta
   system.channel = channel_.text(system_value(Slot::kChannel), list().text);
 
   const Value data = values_.of(plan.data());
-  if (!data.is(ValueType::kBinXml)) return add_planned(system, plan, values_, record);
+  if (!data.is(ValueType::kBinXml)) return add_planned(system, plan, values_.table(), record);
   const auto at = static_cast<std::uint32_t>(data.bytes - bytes.at(0));
   TemplateInstance inner;
   if (!plan.fields().empty() || !find_instance(bytes, at, at + data.size, inner))
@@ -243,60 +266,67 @@ const char* ChunkDecoder::read_by_plan(const Record& record, const TemplateInsta
   if (entry == nullptr || !entry->plan->usable() ||
       entry->plan->data().kind != Origin::Kind::kAbsent)
     return read_generally(record);
-  switch (data_values_.read(bytes, inner.values, at + data.size)) {
-    case Outcome::kRead:
-      return add_planned(system, *entry->plan, data_values_, record);
-    case Outcome::kTooMany:
-      return read_generally(record);
-    default:
-      return "a template's values do not fit";
-  }
+  ValueTable values;
+  if (!read_values(bytes, inner.values, at + data.size, values))
+    return "a template's values do not fit";
+  return add_planned(system, *entry->plan, values, record);
 }
 
 const char* ChunkDecoder::add_planned(const winlog::SystemFields& system, Plan& plan,
-                                      const InstanceValues& values, const Record& record) {
-  const std::span<const Plan::Field> fields = plan.fields();
-  if (plan.value_count() > values.count()) return read_generally(record);
+                                      const ValueTable& values, const Record& record) {
+  const std::span<Plan::Field> fields = plan.fields();
+  if (plan.first_value() + fields.size() > values.count) return read_generally(record);
+  if (winlog::is_misplaced(system)) return complain(winlog::why_misplaced(system));
   TextArena& arena = list().text;
   LastRecord& last = plan.last(arena, list_number_);
-  // One allocation for all texts of the record: no value is in two fields.
-  const std::size_t room = max_text_size(fields.size(), values.total_size());
-  char* const begin = arena.allocate(room, 1);
-  char* out = begin;
-  bool readable = true;
-  for (std::size_t i = 0; i < fields.size() && readable; ++i) {
-    const Value value = values.at(fields[i].value);
-    if (same(value, last.values[i])) continue;
-    readable = !value.is(ValueType::kBinXml) && (value.type & kArrayFlag) == 0;
-    if (!readable) break;
-    // One by one: a copy as a whole would wait for the parts to be written.
-    last.values[i].bytes = value.bytes;
-    last.values[i].size = value.size;
-    last.values[i].type = value.type;
-    const std::optional<std::uint64_t> number = unsigned_value(value);
-    const std::string_view text = text_of(value, number, out);
-    last.raw[i].value = text;
-    if (fields[i].role != winlog::FieldRole::kOther)
-      maker_.set(last.fields, fields[i].role, text, number);
+  // One allocation for the fields and all their texts: no value is in two fields.
+  const std::size_t raw_size = fields.size() * sizeof(RawField);
+  const std::size_t room = max_text_size(fields.size(), values.end - values.values);
+  char* const raw = arena.allocate(raw_size + room, alignof(RawField));
+  char* const texts = raw + raw_size;
+  char* out = texts;
+  std::uint64_t changed = take_values(chunk_.bytes, values, plan);
+  for (; changed != 0; changed &= changed - 1) {
+    const auto i = static_cast<std::size_t>(std::countr_zero(changed));
+    const Value value = fields[i].value();
+    const winlog::FieldRole role = fields[i].role;
+    if (value.is(ValueType::kString)) {
+      last.raw[i].value = texts_.text(value, out);
+      maker_.set_text(last.fields, role, last.raw[i].value);
+    } else if (!set_typed(value, role, last, i, out)) {
+      break;
+    }
   }
-  arena.shrink(room - static_cast<std::size_t>(out - begin));
-  if (!readable) return read_generally(record);
-  const auto raw = arena.copy_array(std::span<const RawField>(last.raw));
-  return add_event(maker_.add(last.fields, system, raw, list().events));
+  arena.shrink(room - static_cast<std::size_t>(out - texts));
+  if (changed != 0) {
+    last.list_number = 0;  // it is a mixture now
+    return read_generally(record);
+  }
+  std::memcpy(raw, last.raw.data(), raw_size);
+  maker_.add(last.fields, system, {reinterpret_cast<const RawField*>(raw), fields.size()},
+             list().events);
+  finish_event();
+  return nullptr;
 }
 
-// Writes the text to `out`, and moves that, unless the list has it already.
-std::string_view ChunkDecoder::text_of(Value value, const std::optional<std::uint64_t>& number,
-                                       char*& out) {
-  const char* const begin = out;
-  if (value.is(ValueType::kString) && value.size < kMinRepeatedText) {
-    out = ascii_utf16_to_utf8(value.bytes, without_terminator(value.bytes, value.size / 2), out);
-  } else if (number) {
+// Sets the field to a value that is no string; false: the general reader has to.
+bool ChunkDecoder::set_typed(Value value, winlog::FieldRole role, LastRecord& last, std::size_t i,
+                             char*& out) {
+  if (value.is(ValueType::kBinXml) || (value.type & kArrayFlag) != 0) return false;
+  std::string_view& text = last.raw[i].value;
+  if (const auto number = unsigned_value(value)) {
+    char* const begin = out;
     out = put_number(*number, is_hexadecimal(value), out);
+    text = {begin, out};
+    if (winlog::is_number(role)) {
+      winlog::EventMaker::set_number(last.fields, role, *number);
+      return true;
+    }
   } else {
-    return texts_.text(value, out);
+    text = texts_.text(value, out);
   }
-  return {begin, static_cast<std::size_t>(out - begin)};
+  maker_.set_text(last.fields, role, text);
+  return true;
 }
 
 const char* ChunkDecoder::read_generally(const Record& record) {
@@ -329,21 +359,21 @@ const char* ChunkDecoder::read_generally(const Record& record) {
     roles_.push_back(winlog::role_of(fields[i].name));
   }
   auto event = winlog::to_event(system, raw, roles_);
-  if (!event) return add_event(std::move(event.error()));
+  if (!event) return complain(std::move(event.error()));
   list().events.push_back(*event);
-  return add_event(std::nullopt);
+  finish_event();
+  return nullptr;
 }
 
-// Completes the event that was added, or keeps the text of the error why none was.
-const char* ChunkDecoder::add_event(std::optional<Error> error) {
-  if (error) {
-    problem_ = std::move(error->message);
-    return problem_.c_str();
-  }
+const char* ChunkDecoder::complain(Error error) {
+  problem_ = std::move(error.message);
+  return problem_.c_str();
+}
+
+// Completes the event that was added.
+void ChunkDecoder::finish_event() {
   if (source_.empty()) source_ = list().text.copy(options_.source);
   list().events.back().source = source_;
-  ++events_in_list_;
-  return nullptr;
 }
 
 }  // namespace blockwatch::evtx

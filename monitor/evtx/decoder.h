@@ -10,6 +10,7 @@
 #include "monitor/evtx/record_reader.h"
 #include "monitor/evtx/text_cache.h"
 #include "monitor/file_report.h"
+#include "monitor/winlog/event_maker.h"
 #include "storage/event.h"
 #include "storage/words.h"
 
@@ -91,15 +92,16 @@ class ChunkDecoder {
   const char* read_by_plan(const Record& record, const TemplateInstance& instance, Plan& plan,
                            std::uint16_t event_id);
   const char* add_planned(const winlog::SystemFields& system, Plan& plan,
-                          const InstanceValues& values, const Record& record);
+                          const ValueTable& values, const Record& record);
+  bool set_typed(Value value, winlog::FieldRole role, LastRecord& last, std::size_t i, char*& out);
   const char* read_generally(const Record& record);
   void take_evidence(PlanCache::Entry& entry, const TemplateInstance& instance,
                      const Record& record, std::uint32_t event_id);
   void add_evidence(std::string_view host, std::uint32_t event_id, std::uint8_t version);
 
   bool is_ours(const Value& provider);
-  std::string_view text_of(Value value, const std::optional<std::uint64_t>& number, char*& out);
-  const char* add_event(std::optional<Error> error);
+  const char* complain(Error error);
+  void finish_event();
 
   const DecodeOptions& options_;
   std::uint32_t wanted_ids_ = 0;  // bit n: 5150 + n
@@ -110,16 +112,14 @@ class ChunkDecoder {
   ChunkContext chunk_;
   PlanCache plans_;
   InstanceValues values_;       // of the record being read
-  InstanceValues data_values_;  // of its EventData
   TextCache texts_;             // of the list
   RecentText host_;             // of the list
   RecentText channel_;          // of the list
-  std::string our_provider_;    // bytes of a name that is ours
+  Value our_provider_;          // a name that is ours; of the list, too
 
   winlog::EventMaker maker_;
   RecordReader general_;
   std::vector<winlog::FieldRole> roles_;
-  std::size_t events_in_list_ = 0;  // of the previous list: what to make room for
   std::string problem_;
 };
 
