@@ -15,11 +15,16 @@ namespace {
 constexpr std::uint32_t kFragmentHeader = 0x0001010f;  // token, version 1.1, no flags
 constexpr std::uint8_t kTemplateToken = 0x0c;
 constexpr std::uint32_t kFragmentHeaderSize = 4;
-constexpr std::uint32_t kTrailerSize = 4;       // the copy of the record's size
+constexpr std::uint32_t kTrailerSize = 4;  // the copy of the record's size
 
 char* put_number(std::uint64_t n, bool hexadecimal, char* out) {
   constexpr int kMaxDigits = 20;
-  if (!hexadecimal) return std::to_chars(out, out + kMaxDigits, n).ptr;
+  if (!hexadecimal) {
+    // Numbers are small, and quicker written as such.
+    return n <= std::numeric_limits<std::uint32_t>::max()
+               ? std::to_chars(out, out + kMaxDigits, static_cast<std::uint32_t>(n)).ptr
+               : std::to_chars(out, out + kMaxDigits, n).ptr;
+  }
   *out++ = '0';
   *out++ = 'x';
   return std::to_chars(out, out + kMaxDigits, n, 16).ptr;
@@ -53,27 +58,40 @@ bool find_value(Bytes chunk, std::uint32_t table, std::uint32_t end, std::uint32
   return true;
 }
 
-// Makes the record the plan's last one; a bit for each field that differs from the one before.
-std::uint64_t take_values(Bytes chunk, const ValueTable& values, Plan& plan) {
+// Makes the values those of the plan's last record; `changed` has a bit for each field that differs
+// from the one before. False: they do not fit.
+bool take_values(Bytes chunk, const ValueTable& values, Plan& plan, std::uint64_t& changed) {
   const std::uint8_t* descriptor = chunk.at(values.descriptors);
-  const std::uint8_t* bytes = chunk.at(values.values);
-  for (std::uint32_t i = 0; i < plan.first_value(); ++i, descriptor += 4)
-    bytes += load_u16(descriptor);
-  std::uint64_t changed = 0;
+  const std::uint8_t* const behind = chunk.at(values.values);  // the last descriptor
+  const std::uint8_t* bytes = behind;
+  std::uint32_t left = values.end - values.values;
+  const auto pass = [&](std::uint32_t size) {
+    if (size > left) return false;
+    left -= size;
+    bytes += size;
+    descriptor += 4;
+    return true;
+  };
+  for (std::uint32_t i = 0; i < plan.first_value(); ++i) {
+    if (!pass(load_u16(descriptor))) return false;
+  }
   std::uint64_t bit = 1;
   for (Plan::Field& field : plan.fields()) {
     const std::uint32_t described = load_u32(descriptor);
     const std::uint32_t size = described & 0xFFFF;
-    if (described != field.descriptor || !same_bytes(bytes, field.bytes, size)) {
+    const std::uint8_t* const value = bytes;
+    if (!pass(size)) return false;
+    if (described != field.descriptor || !same_bytes(value, field.bytes, size)) {
       changed |= bit;
       field.descriptor = described;
     }
-    field.bytes = bytes;  // the newest are the ones in the processor's cache
+    field.bytes = value;  // the newest are the ones in the processor's cache
     bit <<= 1;
-    descriptor += 4;
-    bytes += size;
   }
-  return changed;
+  while (descriptor != behind) {
+    if (!pass(load_u16(descriptor))) return false;
+  }
+  return true;
 }
 
 }  // namespace
@@ -99,8 +117,7 @@ void ChunkDecoder::begin_piece(DecodedPiece& out) {
 void ChunkDecoder::begin_list() {
   events_ = &out_->events.emplace_back();
   ++list_number_;
-  // More than nearly all lists have: what is not written to costs nothing.
-  events_->list.events.reserve(2 * kFullList);
+  events_->list.events.reserve(kMaxListEvents);  // what is not written to costs nothing
   source_ = {};
   forget_texts();
 }
@@ -267,7 +284,7 @@ const char* ChunkDecoder::read_by_plan(const Record& record, const TemplateInsta
       entry->plan->data().kind != Origin::Kind::kAbsent)
     return read_generally(record);
   ValueTable values;
-  if (!read_values(bytes, inner.values, at + data.size, values))
+  if (!find_values(bytes, inner.values, at + data.size, values))
     return "a template's values do not fit";
   return add_planned(system, *entry->plan, values, record);
 }
@@ -285,21 +302,37 @@ const char* ChunkDecoder::add_planned(const winlog::SystemFields& system, Plan& 
   char* const raw = arena.allocate(raw_size + room, alignof(RawField));
   char* const texts = raw + raw_size;
   char* out = texts;
-  std::uint64_t changed = take_values(chunk_.bytes, values, plan);
+  std::uint64_t changed = 0;
+  if (!take_values(chunk_.bytes, values, plan, changed)) {
+    arena.shrink(raw_size + room);
+    plan.forget_last();
+    return "a template's values do not fit";
+  }
   for (; changed != 0; changed &= changed - 1) {
     const auto i = static_cast<std::size_t>(std::countr_zero(changed));
     const Value value = fields[i].value();
     const winlog::FieldRole role = fields[i].role;
+    std::string_view& text = last.raw[i].value;
     if (value.is(ValueType::kString)) {
-      last.raw[i].value = texts_.text(value, out);
-      maker_.set_text(last.fields, role, last.raw[i].value);
-    } else if (!set_typed(value, role, last, i, out)) {
+      text = texts_.text(value, out);
+    } else if (const auto number = unsigned_value(value)) {
+      char* const begin = out;
+      out = put_number(*number, is_hexadecimal(value), out);
+      text = {begin, out};
+      if (winlog::is_number(role)) {
+        winlog::EventMaker::set_number(last.fields, role, *number);
+        continue;
+      }
+    } else if (!value.is(ValueType::kBinXml) && (value.type & kArrayFlag) == 0) {
+      text = texts_.text(value, out);
+    } else {
       break;
     }
+    maker_.set_text(last.fields, role, text);
   }
   arena.shrink(room - static_cast<std::size_t>(out - texts));
   if (changed != 0) {
-    last.list_number = 0;  // it is a mixture now
+    plan.forget_last();
     return read_generally(record);
   }
   std::memcpy(raw, last.raw.data(), raw_size);
@@ -307,26 +340,6 @@ const char* ChunkDecoder::add_planned(const winlog::SystemFields& system, Plan& 
              list().events);
   finish_event();
   return nullptr;
-}
-
-// Sets the field to a value that is no string; false: the general reader has to.
-bool ChunkDecoder::set_typed(Value value, winlog::FieldRole role, LastRecord& last, std::size_t i,
-                             char*& out) {
-  if (value.is(ValueType::kBinXml) || (value.type & kArrayFlag) != 0) return false;
-  std::string_view& text = last.raw[i].value;
-  if (const auto number = unsigned_value(value)) {
-    char* const begin = out;
-    out = put_number(*number, is_hexadecimal(value), out);
-    text = {begin, out};
-    if (winlog::is_number(role)) {
-      winlog::EventMaker::set_number(last.fields, role, *number);
-      return true;
-    }
-  } else {
-    text = texts_.text(value, out);
-  }
-  maker_.set_text(last.fields, role, text);
-  return true;
 }
 
 const char* ChunkDecoder::read_generally(const Record& record) {

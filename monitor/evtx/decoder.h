@@ -33,6 +33,9 @@ struct DecodedEvents {
 
 // A list that has this many events when a chunk ends is followed by another one.
 inline constexpr std::size_t kFullList = 512;
+// The shortest record that can be an event: a template instance without values.
+inline constexpr std::uint64_t kShortestEvent = kMinRecordSize + 14;
+inline constexpr std::size_t kMaxListEvents = kFullList + kChunkSize / kShortestEvent;
 
 // What a run of neighbouring chunks held.
 struct DecodedPiece {
@@ -91,9 +94,8 @@ class ChunkDecoder {
   const char* read_record(const Record& record);
   const char* read_by_plan(const Record& record, const TemplateInstance& instance, Plan& plan,
                            std::uint16_t event_id);
-  const char* add_planned(const winlog::SystemFields& system, Plan& plan,
-                          const ValueTable& values, const Record& record);
-  bool set_typed(Value value, winlog::FieldRole role, LastRecord& last, std::size_t i, char*& out);
+  const char* add_planned(const winlog::SystemFields& system, Plan& plan, const ValueTable& values,
+                          const Record& record);
   const char* read_generally(const Record& record);
   void take_evidence(PlanCache::Entry& entry, const TemplateInstance& instance,
                      const Record& record, std::uint32_t event_id);
@@ -111,11 +113,11 @@ class ChunkDecoder {
   std::string_view source_;          // in the list's arena
   ChunkContext chunk_;
   PlanCache plans_;
-  InstanceValues values_;       // of the record being read
-  TextCache texts_;             // of the list
-  RecentText host_;             // of the list
-  RecentText channel_;          // of the list
-  Value our_provider_;          // a name that is ours; of the list, too
+  InstanceValues values_;  // of the record being read
+  TextCache texts_;        // of the list
+  RecentText host_;        // of the list
+  RecentText channel_;     // of the list
+  Value our_provider_;     // a name that is ours; of the list, too
 
   winlog::EventMaker maker_;
   RecordReader general_;

@@ -192,15 +192,12 @@ bool Plan::is_of(const Bytes& chunk, const TemplateDefinition& definition) const
   return equal(theirs + at, body_.data() + at, body_.size() - at);
 }
 
-LastRecord& Plan::last(TextArena& arena, std::uint64_t list_number) {
-  if (last_.list_number != list_number) {
-    last_.list_number = list_number;
-    for (Field& field : fields_) field.descriptor = 0;
-    last_.raw.clear();
-    for (const std::string& name : names_) last_.raw.push_back({arena.copy(name), {}});
-    last_.fields = {};
-  }
-  return last_;
+void Plan::begin_list(TextArena& arena, std::uint64_t list_number) {
+  last_.list_number = list_number;
+  for (Field& field : fields_) field.descriptor = 0;
+  last_.raw.clear();
+  for (const std::string& name : names_) last_.raw.push_back({arena.copy(name), {}});
+  last_.fields = {};
 }
 
 InstanceValues::Outcome InstanceValues::read(const Bytes& chunk, std::uint32_t at,

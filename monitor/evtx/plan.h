@@ -92,10 +92,17 @@ class Plan {
   std::uint32_t first_value() const { return first_value_; }
   // The fields of the last record of the list that has this number, with names in its arena; of
   // a list's first record, one without values.
-  LastRecord& last(TextArena& arena, std::uint64_t list_number);
+  LastRecord& last(TextArena& arena, std::uint64_t list_number) {
+    if (last_.list_number != list_number) begin_list(arena, list_number);
+    return last_;
+  }
+  // Before the next record, when the last one was not read to its end.
+  void forget_last() { last_.list_number = 0; }
 
  private:
   friend class PlanCompiler;
+  void begin_list(TextArena& arena, std::uint64_t list_number);
+
   // A place in the template where the offset of a name stands, which each chunk has its own of.
   struct NameReference {
     std::uint32_t at = 0;             // in the template

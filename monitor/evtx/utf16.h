@@ -49,7 +49,8 @@ bool put_ascii(const std::uint8_t* text, char* out) noexcept {
     return true;
   }
 #endif
-  if constexpr (n > 2) return put_ascii<n / 2>(text, out) && put_ascii<n / 2>(text + n, out + n / 2);
+  if constexpr (n > 2)
+    return put_ascii<n / 2>(text, out) && put_ascii<n / 2>(text + n, out + n / 2);
   const std::uint32_t units = load_u32(text);
   const std::uint32_t some_nul = (units - 0x0001'0001U) & 0x8000'8000U;
   if (((units & 0xFF80'FF80U) | some_nul) != 0) return false;

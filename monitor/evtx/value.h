@@ -91,11 +91,13 @@ inline std::optional<std::uint64_t> unsigned_value(Value value) noexcept {
 
 // Most values are short: the first and the last bytes, which may overlap, are all there are.
 inline bool same_bytes(const std::uint8_t* a, const std::uint8_t* b, std::uint32_t n) noexcept {
-  if (n > 16) return std::memcmp(a, b, n) == 0;
-  if (n >= 8)
-    return load_u64(a) == load_u64(b) && load_u64(a + n - 8) == load_u64(b + n - 8);
-  if (n >= 4)
-    return load_u32(a) == load_u32(b) && load_u32(a + n - 4) == load_u32(b + n - 4);
+  if (n > 32) return std::memcmp(a, b, n) == 0;
+  if (n >= 8) {
+    if (load_u64(a) != load_u64(b) || load_u64(a + n - 8) != load_u64(b + n - 8)) return false;
+    return n <= 16 ||
+           (load_u64(a + 8) == load_u64(b + 8) && load_u64(a + n - 16) == load_u64(b + n - 16));
+  }
+  if (n >= 4) return load_u32(a) == load_u32(b) && load_u32(a + n - 4) == load_u32(b + n - 4);
   for (std::uint32_t i = 0; i < n; ++i) {
     if (a[i] != b[i]) return false;
   }

@@ -13,6 +13,59 @@ namespace blockwatch::winlog {
 
 namespace {
 
+// Whether a field that is set already keeps its value.
+enum class Again : std::uint8_t { kKeep, kReplace };
+
+template <Again again, class Field>
+void put(Field& field, const Field& value) noexcept {
+  if (again == Again::kReplace || field == Field{}) field = value;
+}
+
+template <Again again, class T>
+void put_number(std::optional<T>& field, std::string_view text) noexcept {
+  put<again>(field, detail::fitting<T>(detail::number(text)));
+}
+
+// Sets what the role says; `read_address` reads the text of an address.
+template <Again again, class ReadAddress>
+void set_text(Event& event, FieldRole role, std::string_view text, ReadAddress read_address) {
+  switch (role) {
+    case FieldRole::kOther:
+      return;
+    case FieldRole::kSourcePort:
+      return put_number<again>(event.local_port, text);
+    case FieldRole::kDestPort:
+      return put_number<again>(event.remote_port, text);
+    case FieldRole::kApplication:
+      return put<again>(event.application, detail::text_or_absent(text));
+    case FieldRole::kDirection:
+      return put<again>(event.direction, direction_of(text));
+    case FieldRole::kSourceAddress:
+      return put<again>(event.local_address, read_address(text));
+    case FieldRole::kDestAddress:
+      return put<again>(event.remote_address, read_address(text));
+    case FieldRole::kFilterOrigin:
+      return put<again>(event.filter_origin, detail::text_or_absent(text));
+    case FieldRole::kFilterName:
+      return put<again>(event.filter_name, detail::text_or_absent(text));
+    case FieldRole::kLayerName:
+      return put<again>(event.layer, layer_word(text));
+    case FieldRole::kRemoteUserId:
+      return put<again>(event.user,
+                        text == "S-1-0-0" ? std::string_view{} : detail::text_or_absent(text));
+    case FieldRole::kProcessId:
+      return put_number<again>(event.process_id, text);
+    case FieldRole::kProtocol:
+      return put_number<again>(event.protocol, text);
+    case FieldRole::kInterfaceIndex:
+      return put_number<again>(event.interface_index, text);
+    case FieldRole::kFilterId:
+      return put_number<again>(event.filter_id, text);
+    case FieldRole::kLayerId:
+      return put_number<again>(event.layer_id, text);
+  }
+}
+
 void set_system(Event& event, const SystemFields& system) {
   event.time = system.time;
   event.host = system.host;
@@ -105,9 +158,14 @@ Result<Event> to_event(const SystemFields& system, std::span<const RawField> dat
   };
   const std::size_t count = std::min(data.size(), roles.size());
   for (std::size_t i = 0; i < count; ++i)
-    detail::set_text<detail::Again::kKeep>(event, roles[i], data[i].value, read_address);
+    set_text<Again::kKeep>(event, roles[i], data[i].value, read_address);
   conclude(event, default_filter(event.filter_origin));
   return result;
+}
+
+void EventMaker::set_any_text(Event& fields, FieldRole role, std::string_view text) {
+  winlog::set_text<Again::kReplace>(
+      fields, role, text, [this](std::string_view t) -> auto& { return addresses_.read(t); });
 }
 
 void EventMaker::add(const Event& fields, const SystemFields& system,
