@@ -58,8 +58,8 @@ bool find_value(Bytes chunk, std::uint32_t table, std::uint32_t end, std::uint32
   return true;
 }
 
-// Makes the values those of the plan's last record; `changed` has a bit for each field that differs
-// from the one before. False: they do not fit.
+// Makes the values those of the plan's last record; `changed` gets a bit for each field that
+// differs from the one before. False: they do not fit.
 bool take_values(Bytes chunk, const ValueTable& values, Plan& plan, std::uint64_t& changed) {
   const std::uint8_t* descriptor = chunk.at(values.descriptors);
   const std::uint8_t* const behind = chunk.at(values.values);  // the last descriptor
@@ -293,7 +293,6 @@ const char* ChunkDecoder::add_planned(const winlog::SystemFields& system, Plan& 
                                       const ValueTable& values, const Record& record) {
   const std::span<Plan::Field> fields = plan.fields();
   if (plan.first_value() + fields.size() > values.count) return read_generally(record);
-  if (winlog::is_misplaced(system)) return complain(winlog::why_misplaced(system));
   TextArena& arena = list().text;
   LastRecord& last = plan.last(arena, list_number_);
   // One allocation for the fields and all their texts: no value is in two fields.
@@ -335,7 +334,8 @@ const char* ChunkDecoder::add_planned(const winlog::SystemFields& system, Plan& 
     plan.forget_last();
     return read_generally(record);
   }
-  std::memcpy(raw, last.raw.data(), raw_size);
+  if (winlog::is_misplaced(system)) return complain(winlog::why_misplaced(system));
+  if (raw_size > 0) std::memcpy(raw, last.raw.data(), raw_size);
   maker_.add(last.fields, system, {reinterpret_cast<const RawField*>(raw), fields.size()},
              list().events);
   finish_event();

@@ -11,8 +11,8 @@
 
 namespace blockwatch::evtx {
 
-// Enough that the calls cost little, few enough that the chunks are still in the processor's cache
-// when they are decoded.
+// Enough that the calls cost little, few enough that the chunks and the events made of them stay in
+// the processor's cache.
 inline constexpr std::uint64_t kPieceChunks = 4;
 inline constexpr std::uint64_t kPieceSize = kPieceChunks * kChunkSize;
 

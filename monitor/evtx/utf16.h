@@ -47,16 +47,20 @@ bool put_ascii(const std::uint8_t* text, char* out) noexcept {
     _mm_storel_epi64(reinterpret_cast<__m128i*>(&characters), packed);
     std::memcpy(out, &characters, n);
     return true;
-  }
-#endif
-  if constexpr (n > 2)
+  } else
+#else
+  if constexpr (n > 2) {
     return put_ascii<n / 2>(text, out) && put_ascii<n / 2>(text + n, out + n / 2);
-  const std::uint32_t units = load_u32(text);
-  const std::uint32_t some_nul = (units - 0x0001'0001U) & 0x8000'8000U;
-  if (((units & 0xFF80'FF80U) | some_nul) != 0) return false;
-  out[0] = static_cast<char>(units);
-  out[1] = static_cast<char>(units >> 16);
-  return true;
+  } else
+#endif
+  {
+    const std::uint32_t units = load_u32(text);
+    const std::uint32_t some_nul = (units - 0x0001'0001U) & 0x8000'8000U;
+    if (((units & 0xFF80'FF80U) | some_nul) != 0) return false;
+    out[0] = static_cast<char>(units);
+    out[1] = static_cast<char>(units >> 16);
+    return true;
+  }
 }
 
 // As utf16_to_utf8, quick for ASCII text.
