@@ -312,9 +312,8 @@ const char* ChunkDecoder::add_planned(const winlog::SystemFields& system, Plan& 
     const Value value = fields[i].value();
     const winlog::FieldRole role = fields[i].role;
     std::string_view& text = last.raw[i].value;
-    if (value.is(ValueType::kString)) {
-      text = texts_.text(value, out);
-    } else if (const auto number = unsigned_value(value)) {
+    const bool is_string = value.is(ValueType::kString);  // as most are
+    if (const auto number = is_string ? std::nullopt : unsigned_value(value)) {
       char* const begin = out;
       out = put_number(*number, is_hexadecimal(value), out);
       text = {begin, out};
@@ -322,10 +321,10 @@ const char* ChunkDecoder::add_planned(const winlog::SystemFields& system, Plan& 
         winlog::EventMaker::set_number(last.fields, role, *number);
         continue;
       }
-    } else if (!value.is(ValueType::kBinXml) && (value.type & kArrayFlag) == 0) {
-      text = texts_.text(value, out);
-    } else {
+    } else if (value.is(ValueType::kBinXml) || (value.type & kArrayFlag) != 0) {
       break;
+    } else {
+      text = texts_.text(value, out);
     }
     maker_.set_text(last.fields, role, text);
   }
