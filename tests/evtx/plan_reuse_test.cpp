@@ -89,7 +89,7 @@ TEST(EvtxPlanReuse, AReferenceToTheTemplateMayLeadNowhereInTheNextChunk) {
 // Values that repeat, change, and cannot be read.
 // Where the first substitution of a text behind the name stands: token, index, type.
 std::size_t substitution_behind(const ByteVector& bytes, std::string_view name) {
-  constexpr std::uint8_t kToken = 0x0e;
+  constexpr std::uint8_t kToken = 0x0d;
   constexpr std::uint8_t kString = 0x01;
   std::size_t at = counted_text(bytes, name);
   while (at + 4 < bytes.size() &&
