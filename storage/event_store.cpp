@@ -159,7 +159,7 @@ void Store::Impl::insert(SqlStatement& statement, const Event& event,
 
 void Store::Impl::index_pending(StoreState& state) {
   if (pending_.size() < run_rows_) return;
-  run_writer_.add(std::move(pending_));
+  run_writer_.add(pending_);
   pending_.clear();
   runs_.refresh(++state.run_change, state.newest_seq);
   if (run_writer_.merge(runs_.runs())) runs_.refresh(++state.run_change, state.newest_seq);
