@@ -14,7 +14,7 @@ namespace {
 
 // About 80 MiB of log between checkpoints, each of which waits for the disk.
 constexpr int kCheckpointPages = 20'000;
-constexpr int kCacheKib = 64 * 1024;
+constexpr int kCacheKib = 16 * 1024;
 
 std::filesystem::path path_of(const std::string& utf8) {
   return {std::u8string(utf8.begin(), utf8.end())};
