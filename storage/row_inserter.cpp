@@ -107,19 +107,19 @@ struct RowInserter::Module {
 
   static const sqlite3_module& definition() {
     static const sqlite3_module kDefinition = [] {
-      sqlite3_module module{};
-      module.iVersion = 1;
-      module.xConnect = connect;
-      module.xDisconnect = disconnect;
-      module.xBestIndex = best_index;
-      module.xOpen = open;
-      module.xClose = close;
-      module.xFilter = filter;
-      module.xNext = next;
-      module.xEof = eof;
-      module.xColumn = column;
-      module.xRowid = row_id;
-      return module;
+      sqlite3_module made{};
+      made.iVersion = 1;
+      made.xConnect = connect;
+      made.xDisconnect = disconnect;
+      made.xBestIndex = best_index;
+      made.xOpen = open;
+      made.xClose = close;
+      made.xFilter = filter;
+      made.xNext = next;
+      made.xEof = eof;
+      made.xColumn = column;
+      made.xRowid = row_id;
+      return made;
     }();
     return kDefinition;
   }
