@@ -29,44 +29,70 @@ struct PostingBlock {
   std::string_view data;
 };
 
+// The positions of a group, as its bytes have them.
+struct PostingGroup {
+  std::uint32_t first = 0;
+  std::uint32_t last = 0;
+  std::uint64_t count = 0;
+  std::string_view gaps;  // from each position to the next
+};
+
 // Makes the blocks of one list in memory. Groups are to be added in order.
 template <class Value>
 class PostingEncoder {
  public:
   // `positions` rise and are not empty; a value may be added again with higher positions only.
   void add(const Value& value, std::span<const std::uint32_t> positions);
+  void add(const Value& value, PostingGroup group);
   // As one group without positions: the value occurs `count` times.
   void add_count(const Value& value, std::uint64_t count);
-  // The blocks, valid until the next call of anything.
+
+  // Bytes of the blocks that are ready.
+  std::size_t ready() const { return bytes_.size(); }
+  // Gives the blocks that are ready, and forgets them.
   template <class Visit>
-  void finish(const Visit& visit) {
-    close();
-    for (const Block& block : blocks_) {
+  void take(const Visit& visit) {
+    for (const Ready& block : ready_) {
       visit(PostingBlock<Value>{block.value, block.position,
                                 std::string_view(bytes_).substr(block.from, block.size)});
     }
-    blocks_.clear();
+    ready_.clear();
     bytes_.clear();
+  }
+  // Gives what is left, and starts again.
+  template <class Visit>
+  void finish(const Visit& visit) {
+    close_block();
+    take(visit);
   }
 
  private:
-  struct Block {
+  struct Ready {
     Value value;
     std::uint32_t position;
     std::size_t from;
     std::size_t size;
   };
-  // Starts a block when none is open.
-  void open(const Value& value, std::uint32_t position);
-  void close();
+  // Makes sure that the open block has room for the head of a group.
+  void make_room(const Value& value, std::uint32_t position);
   void put_value(const Value& value);
+  void open_group(const Value& value, std::uint32_t position);
+  void close_group();
+  void close_block();
+  std::size_t room() const;  // for more gaps of the open group
 
-  std::string bytes_;
-  std::vector<Block> blocks_;
-  bool open_ = false;
+  std::string bytes_;  // of the blocks in ready_
+  std::vector<Ready> ready_;
+  std::string block_;  // the open one
+  Value block_value_{};
+  std::uint32_t block_position_ = 0;
+  // The group before the open one, in the same block.
   Value last_value_{};
   std::uint32_t last_position_ = 0;
-  std::string gaps_;  // scratch
+  Value value_{};       // of the open group
+  PostingGroup group_;  // the open one; count 0: none
+  std::string gaps_;    // of it
+  std::string scratch_;
 };
 
 extern template class PostingEncoder<std::int64_t>;
@@ -120,6 +146,15 @@ class PostingDecoder {
       step(two.second);
     }
     for (; left != 0; --left) step(number());
+  }
+
+  // The positions of the group, all below `rows`, without taking them apart.
+  PostingGroup group(std::uint32_t rows) {
+    PostingGroup group{position_, 0, count_, {}};
+    const std::uint8_t* gaps = next_;
+    positions(rows, [&](std::uint32_t position) { group.last = position; });
+    group.gaps = {reinterpret_cast<const char*>(gaps), static_cast<std::size_t>(next_ - gaps)};
+    return group;
   }
 
   std::uint64_t number() {
