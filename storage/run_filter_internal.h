@@ -84,32 +84,8 @@ class RunFilter {
   std::vector<Part> parts_;  // of the conditions
 };
 
-// Calls visit(groups) for every group of a field's lists; it must read the group's positions.
-template <class Value, class Visit>
-void for_each_group(RunIndex& index, const Run& run, IndexField field, const Visit& visit) {
-  index.blocks<Value>(run, static_cast<int>(field), {lowest_value(Value{}), 0},
-                      {highest_value(Value{}), UINT32_MAX}, [&](const auto& block) {
-                        PostingDecoder<Value> groups(block);
-                        while (groups.next()) visit(groups);
-                        return true;
-                      });
-}
-
-// Calls visit(value, count) for the values of a field among the matching rows; a value may come
-// several times.
-template <class Value, class Visit>
-void for_each_count_of(RunIndex& index, const Run& run, IndexField field,
-                       const PositionSet& matching, const Visit& visit) {
-  for_each_group<Value>(index, run, field, [&](auto& groups) {
-    std::uint64_t n = 0;
-    groups.positions(run.rows(),
-                     [&](std::uint32_t position) { n += matching.contains(position) ? 1U : 0U; });
-    if (n != 0) visit(groups.value(), n);
-  });
-}
-
-// The same of all rows of the run, for values in [low, high] in no order, until visit() returns
-// false.
+// Calls visit(value, count) for the values in [low, high] of a field among all rows of the run, in
+// no order, until visit() returns false.
 template <class Value, class Visit>
 void for_each_count_between(RunIndex& index, const Run& run, IndexField field, const Value& low,
                             const Value& high, const Visit& visit) {
@@ -123,6 +99,59 @@ void for_each_count_between(RunIndex& index, const Run& run, IndexField field, c
                         }
                         return true;
                       });
+}
+
+// Calls visit(groups) for every group of a field's lists that may lie in the span; it must read the
+// group's positions.
+template <class Value, class Visit>
+void for_each_group(RunIndex& index, const Run& run, IndexField field, PositionSpan span,
+                    const Visit& visit) {
+  const Value lowest = lowest_value(Value{});
+  const Value highest = highest_value(Value{});
+  std::vector<Value> values;
+  if (span.size() < run.rows() / 16) {
+    for_each_count_between(index, run, field, lowest, highest, [&](const Value& value, auto) {
+      values.push_back(value);
+      return values.size() <= kFewValues;
+    });
+  }
+  if (values.empty() || values.size() > kFewValues) {
+    index.blocks<Value>(run, static_cast<int>(field), {lowest, 0}, {highest, UINT32_MAX},
+                        [&](const auto& block) {
+                          PostingDecoder<Value> groups(block);
+                          while (groups.next()) visit(groups);
+                          return true;
+                        });
+    return;
+  }
+  // Of each value only what is near the span.
+  for (const Value& value : values) {
+    index.blocks<Value>(run, static_cast<int>(field), {value, span.first}, {value, span.end},
+                        [&](const auto& block) {
+                          PostingDecoder<Value> groups(block);
+                          while (groups.next()) {
+                            if (groups.value() == value) {
+                              visit(groups);
+                            } else {
+                              groups.positions(run.rows(), [](std::uint32_t) {});
+                            }
+                          }
+                          return true;
+                        });
+  }
+}
+
+// Calls visit(value, count) for the values of a field among the matching rows; a value may come
+// several times.
+template <class Value, class Visit>
+void for_each_count_of(RunIndex& index, const Run& run, IndexField field,
+                       const PositionSet& matching, const Visit& visit) {
+  for_each_group<Value>(index, run, field, matching.span(), [&](auto& groups) {
+    std::uint64_t n = 0;
+    groups.positions(run.rows(),
+                     [&](std::uint32_t position) { n += matching.contains(position) ? 1U : 0U; });
+    if (n != 0) visit(groups.value(), n);
+  });
 }
 
 inline bool has_addresses(IndexField field) { return field >= IndexField::kLocalAddress6; }

@@ -116,7 +116,7 @@ void StoreReader::Impl::count_buckets(const Filter& asked, SeqBounds seqs,
       }
       return;
     }
-    for_each_group<std::int64_t>(runs_, run, IndexField::kShape, [&](auto& list) {
+    for_each_group<std::int64_t>(runs_, run, IndexField::kShape, span, [&](auto& list) {
       std::uint32_t value = value_of(list.value());
       count_positions(list, run, matching, starts,
                       [&](std::int64_t bucket, std::uint64_t n) { buckets.add(bucket, value, n); });
