@@ -5,6 +5,7 @@
 #include <string>
 
 #include "server/sha256.h"
+#include "server/system_function.h"
 
 // Newer than the headers of some mingw-w64.
 #ifndef BCRYPT_SHA256_ALG_HANDLE
@@ -12,22 +13,9 @@
 #endif
 
 namespace blockwatch {
-namespace {
-
-// Loaded from the system's folder alone: an import would be looked for beside the program first.
-auto* load_hash() {
-  const HMODULE library = ::LoadLibraryExW(L"bcrypt.dll", nullptr, LOAD_LIBRARY_SEARCH_SYSTEM32);
-  void* found = nullptr;
-  if (library != nullptr) {
-    found = reinterpret_cast<void*>(::GetProcAddress(library, "BCryptHash"));
-  }
-  return reinterpret_cast<decltype(&BCryptHash)>(found);
-}
-
-}  // namespace
 
 std::optional<std::array<unsigned char, 32>> sha256(std::string_view text) {
-  static auto* const hash = load_hash();
+  static auto* const hash = system_function<decltype(BCryptHash)>(L"bcrypt.dll", "BCryptHash");
   if (hash == nullptr) return std::nullopt;
   std::string input(text);
   std::array<unsigned char, 32> digest{};

@@ -11,6 +11,7 @@
 #include "server/random.h"
 #include "server/secret_file.h"
 #include "server/sha256.h"
+#include "storage/file_path.h"
 #include "storage/timestamp.h"
 
 namespace blockwatch {
@@ -159,7 +160,7 @@ struct TokenStore::State {
     auto file = read_secret_file(path);
     if (!file) return tl::unexpected<Error>(file.error());
     if (!*file) return {};
-    auto parsed = parse_file((*file)->text, path.string());
+    auto parsed = parse_file((*file)->text, to_utf8(path));
     if (!parsed) return tl::unexpected<Error>(parsed.error());
     entries = std::move(*parsed);
     return {};

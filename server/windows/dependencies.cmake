@@ -41,7 +41,7 @@ windows_library(pugixml::pugixml pugixml INCLUDE src SOURCES src/pugixml.cpp)
 
 windows_library(fmt::fmt fmtlib INCLUDE include SOURCES src/format.cc)
 windows_library(spdlog::spdlog spdlog INCLUDE include
-  SOURCES src/color_sinks.cpp src/file_sinks.cpp src/spdlog.cpp src/stdout_sinks.cpp
+  SOURCES src/async.cpp src/color_sinks.cpp src/file_sinks.cpp src/spdlog.cpp src/stdout_sinks.cpp
   DEFINE SPDLOG_COMPILED_LIB SPDLOG_FMT_EXTERNAL)
 target_link_libraries(windows_spdlog_spdlog PUBLIC fmt::fmt Threads::Threads)
 
