@@ -56,6 +56,15 @@ target_link_libraries(windows_SQLiteCpp PUBLIC SQLite::SQLite3)
 windows_library(ZLIB::ZLIB zlib INCLUDE .
   SOURCES adler32.c compress.c crc32.c deflate.c inffast.c inflate.c inftrees.c trees.c uncompr.c zutil.c)
 
+# What must go along with a program that these are part of.
+set(BLOCKWATCH_LICENCES "")
+foreach(name cpp-httplib fmtlib libdeflate pugixml spdlog sqlite3 sqlitecpp zlib)
+  list(APPEND BLOCKWATCH_LICENCES ${name}=${sources}/${name}/debian/copyright)
+endforeach()
+foreach(name libcli11-dev libexpected-dev nlohmann-json3-dev gcc-mingw-w64-base mingw-w64-x86-64-dev)
+  list(APPEND BLOCKWATCH_LICENCES ${name}=/usr/share/doc/${name}/copyright)
+endforeach()
+
 if(BLOCKWATCH_TESTS)
   set(BUILD_GMOCK ON)
   set(INSTALL_GTEST OFF)
