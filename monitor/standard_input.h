@@ -7,7 +7,7 @@
 
 namespace blockwatch {
 
-// Binary. A read ends (with 0 bytes) soon after stop is requested; on Windows only of a pipe.
+// Binary. A read ends (with 0 bytes) soon after stop is requested.
 winlog::ReadFn standard_input(std::stop_token stop = {});
 
 }  // namespace blockwatch

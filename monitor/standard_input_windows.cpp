@@ -1,46 +1,73 @@
 #include <windows.h>
 
 #include <algorithm>
+#include <condition_variable>
+#include <cstring>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
 
 #include "monitor/standard_input.h"
-#include "monitor/wait.h"
 
 namespace blockwatch {
 namespace {
 
-// How long a pipe may have bytes before they are seen.
-constexpr std::chrono::milliseconds kPipeInterval{20};
+constexpr std::size_t kPieceBytes = std::size_t{256} << 10;
 
-bool at_end(DWORD error) { return error == ERROR_BROKEN_PIPE || error == ERROR_HANDLE_EOF; }
+// What the reading thread hands over, a piece at a time.
+struct Piece {
+  std::mutex mutex;
+  std::condition_variable_any changed;
+  std::vector<char> bytes = std::vector<char>(kPieceBytes);
+  std::size_t taken = 0;
+  std::size_t size = 0;         // taken == size: the next one may be read
+  bool ended = false;           // no more behind this one
+  DWORD error = ERROR_SUCCESS;  // why it ended
+};
 
-tl::unexpected<Error> failure(DWORD error) {
-  return make_error(ErrorCode::kIo, "standard input: error " + std::to_string(error));
+void read_all(const std::shared_ptr<Piece>& piece) {
+  const HANDLE input = ::GetStdHandle(STD_INPUT_HANDLE);
+  std::vector<char> bytes(kPieceBytes);
+  for (bool ended = false; !ended;) {
+    DWORD got = 0;
+    const bool read =
+        ::ReadFile(input, bytes.data(), static_cast<DWORD>(bytes.size()), &got, nullptr) != 0;
+    const DWORD error = read ? ERROR_SUCCESS : ::GetLastError();
+    ended = got == 0;
+    std::unique_lock lock(piece->mutex);
+    piece->changed.wait(lock, [&] { return piece->taken == piece->size; });
+    std::swap(piece->bytes, bytes);
+    piece->taken = 0;
+    piece->size = got;
+    piece->ended = ended;
+    // The writer has closed the pipe.
+    piece->error = error == ERROR_BROKEN_PIPE || error == ERROR_HANDLE_EOF ? ERROR_SUCCESS : error;
+    piece->changed.notify_all();
+  }
 }
 
 }  // namespace
 
 winlog::ReadFn standard_input(std::stop_token stop) {
-  const HANDLE input = ::GetStdHandle(STD_INPUT_HANDLE);
-  const bool is_pipe = ::GetFileType(input) == FILE_TYPE_PIPE;
-  return [stop = std::move(stop), input, is_pipe](std::span<char> buffer) -> Result<std::size_t> {
-    // A read would wait for bytes and know nothing of the stop.
-    for (DWORD ready = 0; is_pipe && ready == 0;) {
-      if (stop.stop_requested()) return std::size_t{0};
-      if (!::PeekNamedPipe(input, nullptr, 0, nullptr, &ready, nullptr)) {
-        const DWORD error = ::GetLastError();
-        if (at_end(error)) return std::size_t{0};
-        return failure(error);
-      }
-      if (ready == 0) wait_for(stop, kPipeInterval);
+  // Not every kind of input can be waited for with a limit, so a thread waits for the bytes. After
+  // a stop it is left where it is and goes with the process.
+  auto piece = std::make_shared<Piece>();
+  std::thread([piece] { read_all(piece); }).detach();
+  return [stop = std::move(stop), piece](std::span<char> buffer) -> Result<std::size_t> {
+    std::unique_lock lock(piece->mutex);
+    if (!piece->changed.wait(lock, stop,
+                             [&] { return piece->taken < piece->size || piece->ended; })) {
+      return std::size_t{0};
     }
-    if (stop.stop_requested()) return std::size_t{0};
-    DWORD got = 0;
-    const auto wanted = static_cast<DWORD>(std::min<std::size_t>(buffer.size(), 1U << 30U));
-    if (!::ReadFile(input, buffer.data(), wanted, &got, nullptr)) {
-      const DWORD error = ::GetLastError();
-      if (!at_end(error)) return failure(error);
+    if (piece->error != ERROR_SUCCESS) {
+      return make_error(ErrorCode::kIo, "standard input: error " + std::to_string(piece->error));
     }
-    return std::size_t{got};
+    const std::size_t n = std::min(buffer.size(), piece->size - piece->taken);
+    std::memcpy(buffer.data(), piece->bytes.data() + piece->taken, n);
+    piece->taken += n;
+    piece->changed.notify_all();
+    return n;
   };
 }
 
