@@ -65,8 +65,8 @@ void add(SqlConnection& connection, const std::string& source, const CoverageFac
 
 void end_open(SqlConnection& connection, const std::string& source, const CoverageFact& fact) {
   auto update = connection.use(
-      "UPDATE coverage SET end_time = max(start_time, ?3), missing = ?4 "
-      "WHERE source = ?1 AND kind = ?2 AND end_time IS NULL");
+      "UPDATE coverage SET end_time = ?3, missing = ?4 "
+      "WHERE source = ?1 AND kind = ?2 AND end_time IS NULL AND start_time <= ?3");
   update->bind_text(1, source);
   update->bind_text(2, to_word(fact.kind));
   update->bind(3, fact.end.value_or(fact.start).ticks);
