@@ -74,16 +74,17 @@ class Follower {
     report_.set_state(SourceState::kImporting);
     auto done = follow();
     if (!done && !stopping()) {
-      const bool looked = position_.looked_through != 0;
       emit_({.source = name_,
              .facts = {{.kind = CoverageKind::kSourceDown,
-                        .start = looked ? position_.looked_time : now(),
+                        .start = has_looked() ? position_.looked_time : now(),
                         .detail = done.error().message}}});
     }
     return done;
   }
 
  private:
+  // Ever: what was in the log before is nobody's loss.
+  bool has_looked() const { return position_.looked_time.ticks != 0; }
   bool stopping() const { return refused_ || stop_.stop_requested(); }
 
   Result<void> follow() {
@@ -126,6 +127,7 @@ class Follower {
       }
     }
     if (gone) {
+      position_.record_id = 0;  // another record of this number may come
       // Not "the nearest record", whose meaning is open, and never "from now on": what is read
       // twice is recognised by the store.
       auto subscription = subscribe(std::nullopt);
@@ -135,10 +137,11 @@ class Follower {
       subscription_ = std::move(*subscription);
     }
     // Asked now, because the log may have been overwritten further before the subscription began.
+    opened_ = now();
     const auto info = api_.info();
     if (!info) return tl::unexpected(failure("look at the Security log", info.error()));
     hole_unknown_ = false;
-    if (gone && position_.looked_through != 0) find_hole(*info, other_file);
+    if (gone && has_looked()) find_hole(*info, other_file);
     position_.created = info->created;
     confirmed_through_ = info->records == 0 ? 0 : info->oldest_record_id + info->records - 1;
     last_life_ = Clock::now();
@@ -151,19 +154,20 @@ class Follower {
 
   // The bookmarked record is gone: are there records that were never looked at?
   void find_hole(const LogInfo& info, bool other_file) {
-    if (info.records == 0) {
+    const std::uint64_t oldest = info.oldest_record_id;
+    if (info.records == 0 && !other_file) {
       hole_unknown_ = true;
       return;
     }
-    const std::uint64_t newest = info.oldest_record_id + info.records - 1;
-    if (newest < position_.looked_through ||
-        (other_file && info.oldest_record_id <= position_.looked_through)) {
-      begin_hole({.detail = "the log was replaced by one that counts its records anew"});
-      position_.looked_through = 0;
+    if (other_file || oldest > position_.looked_through + 1) read_archives();
+    const bool counts_anew = oldest + info.records <= position_.looked_through;
+    const bool continues = archived_through_ != 0 && archived_through_ + 1 == oldest;
+    if (counts_anew || (other_file && !continues)) {
+      begin_hole({.detail = "the log's file was replaced; it may have held more"});
+      position_.looked_through = info.records == 0 ? 0 : oldest - 1;
       return;
     }
-    if (info.oldest_record_id > position_.looked_through + 1) read_archives();
-    find_hole_before(info.oldest_record_id);
+    find_hole_before(oldest);
   }
 
   void find_hole_before(std::uint64_t record_id) {
@@ -195,9 +199,9 @@ class Follower {
     archives_due_ = false;
     for (const RecordRange& range : blockwatch::read_archives(
              api_.folder(), options_.record, position_of_, emit_, report_, stop_)) {
-      if (position_.looked_through != 0 && range.first <= position_.looked_through + 1) {
-        position_.looked_through = std::max(position_.looked_through, range.last);
-      }
+      if (!has_looked() || range.first > position_.looked_through + 1) continue;
+      archived_through_ = std::max(archived_through_, range.last);
+      position_.looked_through = std::max(position_.looked_through, range.last);
     }
   }
 
@@ -206,7 +210,6 @@ class Follower {
     // Before the first look: a signal that comes meanwhile must not be wiped out.
     subscription_->reset();
     while (!stopping()) {
-      const Timestamp asked = now();
       const auto taken = subscription_->next(batch_);
       if (taken) {
         if (auto done = take(*taken); !done) return done;
@@ -222,7 +225,7 @@ class Follower {
         case log_error::kInvalidOperation:
           if (!signalled_) reopens_ = empty_signals_ = 0;
           if (!signalled_ || ++empty_signals_ < kMostEmptySignals) {
-            at_end(asked, /*proven=*/code != log_error::kInvalidOperation);
+            at_end(/*proven=*/code == log_error::kNoMoreItems);
             return {};
           }
           break;
@@ -289,20 +292,20 @@ class Follower {
         {.kind = kind, .start = end, .end = end, .missing_records = missing, .ends_open = true});
   }
 
-  // Everything that was there at `time` was taken. `proven`: Windows says so.
-  void at_end(Timestamp time, bool proven) {
+  // Everything was taken. `proven`: Windows says so.
+  void at_end(bool proven) {
     bool told = hole_.has_value();
-    end_hole(time);
-    if (proven && confirmed_through_ > position_.looked_through) {
-      position_.looked_through = confirmed_through_;
-      position_.looked_time = std::max(position_.looked_time, time);
+    end_hole(now());
+    if (proven && opened_) {
+      position_.looked_through = std::max(position_.looked_through, confirmed_through_);
+      position_.looked_time = std::max(position_.looked_time, *opened_);
+      opened_.reset();
       told = true;
     }
-    if (proven) confirmed_through_ = 0;
     if (!caught_up_) {
       caught_up_ = told = true;
       // Whatever was lost meanwhile is a fact of its own.
-      end_open(CoverageKind::kSourceDown, std::max(position_.looked_time, time), 0);
+      end_open(CoverageKind::kSourceDown, std::max(position_.looked_time, now()), 0);
       report_.set_state(SourceState::kFollowing);
     }
     report_.set_lag_ms(0);
@@ -349,8 +352,10 @@ class Follower {
 
   std::unique_ptr<LogSubscription> subscription_;
   EventLogPosition position_;            // behind everything that was handed on or is in list_
-  std::uint64_t confirmed_through_ = 0;  // looked through once the subscription has given all
+  std::optional<Timestamp> opened_;      // the subscription; none once it has given all there was
+  std::uint64_t confirmed_through_ = 0;  // looked through then
   std::optional<CoverageFact> hole_;     // its end is the next record
+  std::uint64_t archived_through_ = 0;   // archives hold all from what was looked at to here
   bool hole_unknown_ = false;            // the next record tells whether there is one
   // Facts that the next record ends, also those that an earlier run has stored.
   std::vector<CoverageKind> lasting_{CoverageKind::kLogFull, CoverageKind::kLoggingStopped};

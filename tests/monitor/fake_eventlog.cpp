@@ -65,7 +65,7 @@ class FakeEventLog::Subscription final : public LogSubscription {
     if (const auto code = take_error(log_.next_errors)) return tl::unexpected(code);
     if (dead) return tl::unexpected(kInvalidHandle);
     if (stale) return tl::unexpected(log_error::kResultStale);
-    if (frozen) return tl::unexpected(log_error::kNoMoreItems);
+    if (frozen) return tl::unexpected(log_error::kInvalidOperation);
     taken_.clear();
     for (std::size_t i = next_index(); i < log_.records_.size() && taken_.size() < most;) {
       taken_.push_back(log_.records_[i]);

@@ -128,7 +128,7 @@ TEST_F(FakeEventLogTest, AFrozenSubscriptionSaysThatThereIsNothing) {
   log_.freeze();
   log_.add_block();
   EXPECT_FALSE(subscription->wait({}));
-  EXPECT_EQ(error_of(*subscription), log_error::kNoMoreItems);
+  EXPECT_EQ(error_of(*subscription), log_error::kInvalidOperation);
 }
 
 TEST_F(FakeEventLogTest, AnswersWithTheErrorsItWasGivenFirst) {
