@@ -36,7 +36,7 @@ CoverageFact fact_at(const SqlStatement& row) {
   fact.kind = *kind;
   fact.start = Timestamp{row.integer(2)};
   if (!row.is_null(3)) fact.end = Timestamp{row.integer(3)};
-  fact.first_record_id = number(4);
+  if (row.integer(4) != 0) fact.first_record_id = number(4);
   fact.last_record_id = number(5);
   fact.missing_records = number(6);
   fact.detail = row.bytes(7);
@@ -47,15 +47,16 @@ CoverageFact fact_at(const SqlStatement& row) {
 void add(SqlConnection& connection, const std::string& source, const CoverageFact& fact,
          std::uint64_t before_seq) {
   auto insert = connection.use(
-      "INSERT OR IGNORE INTO coverage(source, kind, start_time, end_time, first_record, "
-      "last_record, "
+      "INSERT INTO coverage(source, kind, start_time, end_time, first_record, last_record, "
       "missing, detail, before_seq) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9 WHERE ?4 IS NOT NULL "
-      "OR NOT EXISTS(SELECT 1 FROM coverage WHERE source = ?1 AND kind = ?2 AND end_time IS NULL)");
+      "OR NOT EXISTS(SELECT 1 FROM coverage WHERE source = ?1 AND kind = ?2 AND end_time IS NULL) "
+      "ON CONFLICT DO UPDATE SET end_time = ?4, last_record = ?6, missing = ?7 "
+      "WHERE end_time < ?4");
   insert->bind_text(1, source);
   insert->bind_text(2, to_word(fact.kind));
   insert->bind(3, fact.start.ticks);
   bind_optional(*insert, 4, fact.end);
-  bind_optional(*insert, 5, fact.first_record_id);
+  insert->bind(5, static_cast<std::int64_t>(fact.first_record_id.value_or(0)));
   bind_optional(*insert, 6, fact.last_record_id);
   bind_optional(*insert, 7, fact.missing_records);
   insert->bind_text(8, fact.detail);

@@ -70,6 +70,23 @@ TEST_F(CoverageTest, ARepeatedFactIsOne) {
   EXPECT_THAT(coverage().facts, ElementsAre(Field(&CoverageFact::before_seq, 1U)));
 }
 
+TEST_F(CoverageTest, AFactThatWentOnIsLonger) {
+  append({.source = "evtx:a"}, {fact(CoverageKind::kRecordsMissing, 5, 7)});
+  append({.source = "evtx:a"}, {fact(CoverageKind::kRecordsMissing, 5, 9)});
+  append({.source = "evtx:a"}, {fact(CoverageKind::kRecordsMissing, 5, 8)});
+  ASSERT_EQ(coverage().facts.size(), 1U);
+  EXPECT_EQ(coverage().facts[0].end, after(9));
+}
+
+TEST_F(CoverageTest, HolesOfOtherRecordsAreOtherFacts) {
+  CoverageFact hole = fact(CoverageKind::kRecordsMissing, 5, 7);
+  hole.first_record_id = 35;
+  append({.source = "evtx:a"}, {hole});
+  hole.first_record_id = 81;
+  append({.source = "evtx:a"}, {hole});
+  EXPECT_EQ(coverage().facts.size(), 2U);
+}
+
 TEST_F(CoverageTest, WhatIsOpenIsBegunOnceAndEndsOnce) {
   append({.source = "evtx:a"}, {fact(CoverageKind::kSourceDown, 5, {})});
   append({.source = "evtx:a"}, {fact(CoverageKind::kSourceDown, 6, {})});
