@@ -62,12 +62,7 @@ using CommandConfig =
 // Arguments are UTF-8.
 std::variant<CommandConfig, int> parse_command_line(const std::vector<std::string>& arguments);
 
-// Where the store lives unless told otherwise: $STATE_DIRECTORY (systemd), then the user's data
-// folder (XDG_DATA_HOME or ~/.local/share; LOCALAPPDATA), each with "blockwatch" below it. Created
-// for this user only when it is missing.
-Result<std::string> data_folder();
-
-// `db_path`, or the default in the data folder when it is empty.
+// `db_path`, or the default in the data folder when it is empty (see data_folder.h).
 Result<std::string> resolve_db_path(const std::string& db_path);
 
 // `token_path`, or "tokens.json" beside the database.

@@ -19,16 +19,13 @@
 #include "server/import_queue.h"
 #include "server/rate_meter.h"
 #include "storage/event_store.h"
+#include "storage/file_path.h"
 
 namespace blockwatch {
 namespace {
 
 // A commit that has been failing for longer turns the readiness red.
 constexpr std::int64_t kStalledMs = 5'000;
-
-std::filesystem::path to_path(const std::string& utf8) {
-  return {std::u8string(utf8.begin(), utf8.end())};
-}
 
 }  // namespace
 

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "server/commands/commands.h"
+#include "server/terminal.h"
 
 namespace blockwatch {
 namespace {
@@ -24,9 +25,9 @@ int report_error(const Error& error) {
   return error.code == ErrorCode::kInvalidArgument ? kExitUsage : kExitFailure;
 }
 
-}  // namespace blockwatch
-
-int main(int argc, char** argv) {
-  const std::vector<std::string> arguments(argv + 1, argv + argc);
-  return std::visit(blockwatch::Runner{}, blockwatch::parse_command_line(arguments));
+int run_program(const std::vector<std::string>& arguments) {
+  prepare_output();
+  return std::visit(Runner{}, parse_command_line(arguments));
 }
+
+}  // namespace blockwatch

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "storage/file_path.h"
 #include "storage/row_internal.h"
 #include "storage/schema.h"
 #include "storage/store_file.h"
@@ -15,10 +16,6 @@ namespace {
 // About 80 MiB of log between checkpoints, each of which waits for the disk.
 constexpr int kCheckpointPages = 20'000;
 constexpr int kCacheKib = 64 * 1024;
-
-std::filesystem::path path_of(const std::string& utf8) {
-  return {std::u8string(utf8.begin(), utf8.end())};
-}
 
 }  // namespace
 
@@ -199,7 +196,7 @@ Store::~Store() = default;
 
 Result<std::unique_ptr<Store>> Store::open(const StoreOptions& options) {
   try {
-    auto path = path_of(options.path);
+    auto path = to_path(options.path);
     std::error_code error;
     auto folder = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
     if (options.path.empty() || !std::filesystem::is_directory(folder, error)) {

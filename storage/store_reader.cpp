@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "storage/answer_memo_internal.h"
+#include "storage/file_path.h"
 #include "storage/row_internal.h"
 #include "storage/schema.h"
 #include "storage/store_internal.h"
@@ -191,8 +192,7 @@ StoreStatus StoreReader::Impl::status() {
   }
   for (const char* suffix : {"", "-wal"}) {
     std::error_code error;
-    std::string name = path_ + suffix;
-    auto size = std::filesystem::file_size(std::u8string(name.begin(), name.end()), error);
+    auto size = std::filesystem::file_size(to_path(path_ + suffix), error);
     if (!error) status.file_bytes += size;
   }
   status.schema_version = static_cast<int>(connection_.query_integer("PRAGMA user_version"));

@@ -6,6 +6,9 @@
 
 namespace blockwatch {
 
+// The whole program; arguments are UTF-8, without the program's name.
+int run_program(const std::vector<std::string>& arguments);
+
 int run_serve(const ServeConfig& config);
 int run_import(const ImportConfig& config);
 int run_query(const QueryConfig& config);

@@ -20,9 +20,9 @@ int run_serve(const ServeConfig& config) {
   if (!daemon) return report_error(daemon.error());
   const std::string& url = (*daemon)->url();
   std::cout << "listening on " << url << "\n\nTry:\n"
-            << "  curl '" << url << "/api/v1/events?limit=3'\n"
-            << "  curl '" << url << "/api/v1/stats/top?by=application_name'\n"
-            << "  curl -N '" << url << "/api/v1/events/stream?after=0'\n"
+            << "  curl \"" << url << "/api/v1/events?limit=3\"\n"
+            << "  curl \"" << url << "/api/v1/stats/top?by=application_name\"\n"
+            << "  curl -N \"" << url << "/api/v1/events/stream?after=0\"\n"
             << "The interface is described at " << url << "/docs\n"
             << std::flush;
   stop_signal.wait();

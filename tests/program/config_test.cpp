@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "storage/file_path.h"
 #include "tests/support/temp_dir.h"
 
 namespace blockwatch {
@@ -162,7 +163,8 @@ TEST(ConfigTest, ImportTakesFilesAndOptions) {
 }
 
 TEST(ConfigTest, TokensLieBesideTheDatabase) {
-  EXPECT_EQ(resolve_token_path("", "/var/lib/x/blockwatch.db"), "/var/lib/x/tokens.json");
+  EXPECT_EQ(to_path(resolve_token_path("", "/var/lib/x/blockwatch.db")),
+            to_path("/var/lib/x/tokens.json"));
   EXPECT_EQ(resolve_token_path("/t", "/var/lib/x/blockwatch.db"), "/t");
 }
 
