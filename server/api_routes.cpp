@@ -23,6 +23,7 @@ std::vector<Route> make_routes(ApiContext& context) {
       {"GET",  "/api/v1/stats/timeline",        "timeline",         kRead,    with(timeline)},
       {"GET",  "/api/v1/fields/{field}/values", "field_values",     kRead,    with(field_values)},
       {"GET",  "/api/v1/sources",               "list_sources",     kRead,    with(list_sources)},
+      {"GET",  "/api/v1/coverage",              "coverage",         kRead,    with(coverage)},
       {"POST", "/api/v1/imports",               "start_import",     kImport,  with(start_import), event_file},
       {"GET",  "/api/v1/imports/{id}",          "get_import",       kRead,    with(get_import)},
       {"GET",  "/api/v1/status",                "get_status",       kRead,    with(get_status)},

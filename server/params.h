@@ -27,6 +27,7 @@ enum class Taker : std::uint8_t {
   kTimeline,
   kFieldValues,
   kImport,
+  kCoverage,
   kQueryCommand,  // `blockwatchd query`
 };
 

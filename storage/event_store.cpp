@@ -120,6 +120,7 @@ std::vector<AppendResult> Store::Impl::append(std::span<const EventBatch> batche
 AppendResult Store::Impl::append_one(const EventBatch& batch, Timestamp received, StoreState& state,
                                      Appended& appended) {
   AppendResult result;
+  write_coverage(connection_, batch, state.newest_seq + 1);
   for (const Event& event : batch.list.events) {
     if (!is_plausible(event.time) || !is_event_id(event.event_id)) {
       ++result.refused;

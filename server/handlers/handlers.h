@@ -24,6 +24,8 @@ http::Response list_sources(ApiContext& context, const http::Request& request);
 http::Response get_status(ApiContext& context, const http::Request& request);
 http::Response health_live(ApiContext& context, const http::Request& request);
 http::Response health_ready(ApiContext& context, const http::Request& request);
+// coverage.cpp
+http::Response coverage(ApiContext& context, const http::Request& request);
 // metrics.cpp
 http::Response get_metrics(ApiContext& context, const http::Request& request);
 // docs.cpp: the embedded file of the request's path

@@ -102,6 +102,13 @@ class ApiTest : public testing::Test {
   }
 
   // Stores events first..last as one commit and tells the signal.
+  // What the source "windows:Security" missed.
+  void store_facts(std::vector<CoverageFact> facts) {
+    std::lock_guard lock(store_mutex_);
+    ASSERT_TRUE(
+        store_->append(EventBatch{.source = "windows:Security", .facts = std::move(facts)}));
+  }
+
   void store(std::uint64_t first, std::uint64_t last, const std::string& source = "evtx:a.evtx") {
     EventBatch batch;
     batch.source = source;
