@@ -58,7 +58,7 @@ ChunkDecoder::ChunkDecoder(const DecodeOptions& options)
     : options_(options),
       general_(
           [](const void* self, std::uint32_t id) {
-            return winlog::HostKnowledge::is_evidence(id) ||
+            return winlog::HostKnowledge::is_evidence(id) || winlog::tells_of_filters(id) ||
                    static_cast<const ChunkDecoder*>(self)->is_wanted(id);
           },
           this) {
@@ -165,6 +165,8 @@ const char* ChunkDecoder::read_record(const Record& record) {
   if (is_wanted(event_id)) return read_by_plan(record, instance, *entry->plan, event_id);
   if (winlog::HostKnowledge::is_evidence(event_id))
     take_evidence(*entry, instance, record, event_id);
+  else if (winlog::tells_of_filters(event_id))
+    return read_generally(record);
   return nullptr;
 }
 
@@ -301,9 +303,16 @@ std::string_view ChunkDecoder::text_of(Value value, const std::optional<std::uin
 
 const char* ChunkDecoder::read_generally(const Record& record) {
   const auto outcome = general_.read(chunk_, record.at + kRecordHeaderSize, record.end);
-  if (outcome == RecordReader::Outcome::kBroken) return general_.fault_text();
+  const bool of_filters = winlog::tells_of_filters(general_.event_id());
+  if (outcome == RecordReader::Outcome::kBroken) {
+    return of_filters ? nullptr : general_.fault_text();  // damage is told of what was asked for
+  }
   if (outcome == RecordReader::Outcome::kSkipped) return nullptr;
   if (!winlog::is_wanted_provider(general_.text(Slot::kProvider))) return nullptr;
+  if (of_filters) {
+    take_filter_change(record);
+    return nullptr;
+  }
   TextArena& arena = list().text;
   const auto version = fitting<std::uint8_t>(general_.number(Slot::kVersion));
   if (winlog::HostKnowledge::is_evidence(general_.event_id())) {
@@ -332,6 +341,22 @@ const char* ChunkDecoder::read_generally(const Record& record) {
   if (!event) return add_event(std::move(event.error()));
   list().events.push_back(*event);
   return add_event(std::nullopt);
+}
+
+// From the record that was read generally. One that cannot be placed tells nothing.
+void ChunkDecoder::take_filter_change(const Record& record) {
+  std::vector<RawField> data;
+  for (const RecordReader::Field& field : general_.fields())
+    data.push_back({field.name, field.value});
+  const Timestamp time =
+      from_filetime(general_.filetime(Slot::kTime).value_or(record.header.filetime));
+  auto change = winlog::filter_change(general_.event_id(), time, data);
+  if (!change) return;
+  TextArena& arena = list().text;
+  for (std::string_view* text : {&change->name, &change->provider_key, &change->provider})
+    *text = arena.copy(*text);
+  events_->filters.push_back(
+      {list().events.size(), arena.copy(general_.text(Slot::kHost)), *change});
 }
 
 // Completes the event that was added, or keeps the text of the error why none was.

@@ -10,6 +10,7 @@
 #include "monitor/evtx/record_reader.h"
 #include "monitor/evtx/text_cache.h"
 #include "monitor/file_report.h"
+#include "monitor/winlog/filter_history.h"
 #include "storage/event.h"
 #include "storage/words.h"
 
@@ -24,10 +25,18 @@ struct Evidence {
   std::uint8_t version = 0;
 };
 
+// What a record tells about a filter of its host, seen before the event at `before`.
+struct FilterEvidence {
+  std::size_t before = 0;
+  std::string_view host;        // in the events' arena,
+  winlog::FilterChange change;  // and so are its texts
+};
+
 // Events of one or more chunks: sides as the record has them, HostKnowledge has not seen these yet.
 struct DecodedEvents {
   EventList list;
   std::vector<Evidence> evidence;
+  std::vector<FilterEvidence> filters;
 };
 
 // A list that has this many events when a chunk ends is followed by another one.
@@ -93,6 +102,7 @@ class ChunkDecoder {
   const char* add_planned(const winlog::SystemFields& system, Plan& plan,
                           const InstanceValues& values, const Record& record);
   const char* read_generally(const Record& record);
+  void take_filter_change(const Record& record);
   void take_evidence(PlanCache::Entry& entry, const TemplateInstance& instance,
                      const Record& record, std::uint32_t event_id);
   void add_evidence(std::string_view host, std::uint32_t event_id, std::uint8_t version);
