@@ -4,6 +4,7 @@
 #include <windows.h>
 // After windows.h.
 #include <fwpmu.h>
+#include <shlwapi.h>
 #include <winsvc.h>
 
 #include <array>
@@ -46,11 +47,38 @@ Timestamp timestamp_of(const FILETIME& time) {
   return from_filetime(std::uint64_t{time.dwHighDateTime} << 32 | time.dwLowDateTime);
 }
 
+template <class Function>
+Function find_function(HMODULE library, const char* name) {
+  // Through void*: the two function types have nothing in common.
+  return reinterpret_cast<Function>(reinterpret_cast<void*>(GetProcAddress(library, name)));
+}
+
+HMODULE load_from_system(const wchar_t* name) {
+  // It stays loaded: its functions are used until the program ends.
+  return LoadLibraryExW(name, nullptr, LOAD_LIBRARY_SEARCH_SYSTEM32);
+}
+
+// A name may stand in a resource: "@FirewallAPI.dll,-25000" (FWPM_DISPLAY_DATA0). One on another
+// computer is not fetched.
+std::string display_name(const wchar_t* text) {
+  using LoadText = decltype(&SHLoadIndirectString);
+  static const LoadText load_text = [] {
+    const HMODULE library = load_from_system(L"shlwapi.dll");
+    return library == nullptr ? LoadText{}
+                              : find_function<LoadText>(library, "SHLoadIndirectString");
+  }();
+  if (text == nullptr || text[0] != L'@' || text[1] == L'\\' || load_text == nullptr) {
+    return utf8(text);
+  }
+  std::array<wchar_t, 512> loaded{};
+  const HRESULT result = load_text(text, loaded.data(), static_cast<UINT>(loaded.size()), nullptr);
+  return utf8(result == S_OK && loaded[0] != 0 ? loaded.data() : text);
+}
+
 class FwpEngine final : public FilterEngine {
  public:
   FwpEngine() {
-    // It stays loaded: the table is used until the program ends.
-    library_ = LoadLibraryExW(L"fwpuclnt.dll", nullptr, LOAD_LIBRARY_SEARCH_SYSTEM32);
+    library_ = load_from_system(L"fwpuclnt.dll");
     if (library_ == nullptr) {
       missing_ = GetLastError();
       return;
@@ -81,7 +109,7 @@ class FwpEngine final : public FilterEngine {
     if (const DWORD error = filter_(engine_, id, &found); error != 0) {
       return tl::make_unexpected(std::uint32_t{error});
     }
-    answer->name = utf8(found->displayData.name);
+    answer->name = display_name(found->displayData.name);
     if (found->providerKey != nullptr) {
       answer->provider_key = guid_text(*found->providerKey);
       answer->provider = provider(*found->providerKey);
@@ -95,7 +123,7 @@ class FwpEngine final : public FilterEngine {
     if (const DWORD error = layer_(engine_, id, &found); error != 0) {
       return tl::make_unexpected(std::uint32_t{error});
     }
-    std::string name = utf8(found->displayData.name);
+    std::string name = display_name(found->displayData.name);
     free(found);
     return name;
   }
@@ -105,7 +133,7 @@ class FwpEngine final : public FilterEngine {
   std::string provider(const GUID& key) {
     FWPM_PROVIDER0* found = nullptr;
     if (provider_(engine_, &key, &found) != 0) return {};
-    std::string name = utf8(found->displayData.name);
+    std::string name = display_name(found->displayData.name);
     free(found);
     return name;
   }
@@ -123,8 +151,7 @@ class FwpEngine final : public FilterEngine {
 
   template <class Function>
   void find(Function& function, const char* name) {
-    // Through void*: the two function types have nothing in common.
-    function = reinterpret_cast<Function>(reinterpret_cast<void*>(GetProcAddress(library_, name)));
+    function = find_function<Function>(library_, name);
     if (function == nullptr) missing_ = ERROR_PROC_NOT_FOUND;
   }
 
