@@ -28,10 +28,7 @@ const T* FilterNames::find(Cache<T>& cache, std::uint64_t id, Clock::time_point 
   const bool missing = !answer && (answer.error() == FilterEngine::kFilterNotFound ||
                                    answer.error() == FilterEngine::kLayerNotFound);
   if (!answer && !missing) {
-    // A session does not outlive the engine's service: the next question opens another one.
-    open_ = false;
-    error_ = answer.error();
-    rest_until_ = now + kRestAfterError;
+    fail(answer.error(), now);
     return nullptr;
   }
   error_ = 0;
@@ -46,16 +43,19 @@ const T* FilterNames::find(Cache<T>& cache, std::uint64_t id, Clock::time_point 
 bool FilterNames::is_open(Clock::time_point now) {
   if (open_) return true;
   if (error_ != 0 && now < rest_until_) return false;
-  // Ids are given anew when the engine starts anew.
-  filters_.clear();
-  layers_.clear();
   const auto opened = engine_->open();
   open_ = opened.has_value();
-  if (!open_) {
-    error_ = opened.error();
-    rest_until_ = now + kRestAfterError;
-  }
+  if (!open_) fail(opened.error(), now);
   return open_;
+}
+
+void FilterNames::fail(std::uint32_t error, Clock::time_point now) {
+  // A session does not outlive the engine's service, which may give ids anew when it starts.
+  open_ = false;
+  filters_.clear();
+  layers_.clear();
+  error_ = error;
+  rest_until_ = now + kRestAfterError;
 }
 
 std::string FilterNames::fault() const {

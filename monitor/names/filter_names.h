@@ -65,6 +65,7 @@ class FilterNames {
   template <class T, class Ask>
   const T* find(Cache<T>& cache, std::uint64_t id, Clock::time_point now, Ask ask);
   bool is_open(Clock::time_point now);
+  void fail(std::uint32_t error, Clock::time_point now);
 
   std::unique_ptr<FilterEngine> engine_;
   Cache<winlog::Filter> filters_;
