@@ -37,12 +37,18 @@ bool read_instance(const Bytes& chunk, std::uint32_t at, std::uint32_t end, Temp
   return true;
 }
 
-bool read_values(const Bytes& chunk, std::uint32_t at, std::uint32_t end, ValueTable& out) {
+bool find_values(const Bytes& chunk, std::uint32_t at, std::uint32_t end, ValueTable& out) {
   if (end > chunk.size() || end < at || end - at < 4) return false;
   out.count = chunk.u32(at);
   out.descriptors = at + 4;
   if (out.count > kMaxValues || (end - out.descriptors) / 4 < out.count) return false;
   out.values = out.descriptors + 4 * out.count;
+  out.end = end;
+  return true;
+}
+
+bool read_values(const Bytes& chunk, std::uint32_t at, std::uint32_t end, ValueTable& out) {
+  if (!find_values(chunk, at, end, out)) return false;
   std::uint32_t sum = 0;
   for (std::uint32_t i = 0; i < out.count; ++i) sum += chunk.u16(out.descriptors + 4 * i);
   if (sum > end - out.values) return false;

@@ -68,6 +68,8 @@ bool read_instance(const Bytes& chunk, std::uint32_t at, std::uint32_t end, Temp
 bool read_definition(const Bytes& chunk, std::uint32_t at, TemplateDefinition& out);
 // Checks that all values fit before `end`.
 bool read_values(const Bytes& chunk, std::uint32_t at, std::uint32_t end, ValueTable& out);
+// The same without a look at their sizes: they may reach beyond `end`.
+bool find_values(const Bytes& chunk, std::uint32_t at, std::uint32_t end, ValueTable& out);
 // Requires index < table.count; walks the descriptors before it.
 Value value_at(const Bytes& chunk, const ValueTable& table, std::uint32_t index);
 bool read_name(const Bytes& chunk, std::uint32_t at, Name& out);

@@ -1,7 +1,9 @@
 #include "monitor/evtx/decoder.h"
 
 #include <algorithm>
+#include <bit>
 #include <charconv>
+#include <cstring>
 #include <limits>
 
 #include "monitor/winlog/host_knowledge.h"
@@ -13,12 +15,16 @@ namespace {
 constexpr std::uint32_t kFragmentHeader = 0x0001010f;  // token, version 1.1, no flags
 constexpr std::uint8_t kTemplateToken = 0x0c;
 constexpr std::uint32_t kFragmentHeaderSize = 4;
-constexpr std::uint32_t kMinRepeatedText = 32;  // bytes; shorter strings are not looked for again
-constexpr std::uint32_t kTrailerSize = 4;       // the copy of the record's size
+constexpr std::uint32_t kTrailerSize = 4;  // the copy of the record's size
 
 char* put_number(std::uint64_t n, bool hexadecimal, char* out) {
   constexpr int kMaxDigits = 20;
-  if (!hexadecimal) return std::to_chars(out, out + kMaxDigits, n).ptr;
+  if (!hexadecimal) {
+    // Numbers are small, and quicker written as such.
+    return n <= std::numeric_limits<std::uint32_t>::max()
+               ? std::to_chars(out, out + kMaxDigits, static_cast<std::uint32_t>(n)).ptr
+               : std::to_chars(out, out + kMaxDigits, n).ptr;
+  }
   *out++ = '0';
   *out++ = 'x';
   return std::to_chars(out, out + kMaxDigits, n, 16).ptr;
@@ -52,6 +58,42 @@ bool find_value(Bytes chunk, std::uint32_t table, std::uint32_t end, std::uint32
   return true;
 }
 
+// Makes the values those of the plan's last record; `changed` gets a bit for each field that
+// differs from the one before. False: they do not fit.
+bool take_values(Bytes chunk, const ValueTable& values, Plan& plan, std::uint64_t& changed) {
+  const std::uint8_t* descriptor = chunk.at(values.descriptors);
+  const std::uint8_t* const behind = chunk.at(values.values);  // the last descriptor
+  const std::uint8_t* bytes = behind;
+  std::uint32_t left = values.end - values.values;
+  const auto pass = [&](std::uint32_t size) {
+    if (size > left) return false;
+    left -= size;
+    bytes += size;
+    descriptor += 4;
+    return true;
+  };
+  for (std::uint32_t i = 0; i < plan.first_value(); ++i) {
+    if (!pass(load_u16(descriptor))) return false;
+  }
+  std::uint64_t bit = 1;
+  for (Plan::Field& field : plan.fields()) {
+    const std::uint32_t described = load_u32(descriptor);
+    const std::uint32_t size = described & 0xFFFF;
+    const std::uint8_t* const value = bytes;
+    if (!pass(size)) return false;
+    if (described != field.descriptor || !same_bytes(value, field.bytes, size)) {
+      changed |= bit;
+      field.descriptor = described;
+    }
+    field.bytes = value;  // the newest are the ones in the processor's cache
+    bit <<= 1;
+  }
+  while (descriptor != behind) {
+    if (!pass(load_u16(descriptor))) return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 ChunkDecoder::ChunkDecoder(const DecodeOptions& options)
@@ -73,11 +115,9 @@ void ChunkDecoder::begin_piece(DecodedPiece& out) {
 }
 
 void ChunkDecoder::begin_list() {
-  const std::size_t expected = events_ != nullptr ? events_in_list_ : 0;
   events_ = &out_->events.emplace_back();
   ++list_number_;
-  events_->list.events.reserve(expected + expected / 8);
-  events_in_list_ = 0;
+  events_->list.events.reserve(kMaxListEvents);  // what is not written to costs nothing
   source_ = {};
   forget_texts();
 }
@@ -86,6 +126,7 @@ void ChunkDecoder::forget_texts() {
   texts_.forget();
   host_.forget();
   channel_.forget();
+  our_provider_ = {};
 }
 
 void ChunkDecoder::decode(Bytes chunk, std::uint64_t file_offset) {
@@ -165,18 +206,15 @@ const char* ChunkDecoder::read_record(const Record& record) {
   if (is_wanted(event_id)) return read_by_plan(record, instance, *entry->plan, event_id);
   if (winlog::HostKnowledge::is_evidence(event_id))
     take_evidence(*entry, instance, record, event_id);
-  else if (winlog::tells_of_filters(event_id))
-    return read_generally(record);
-  return nullptr;
+  return winlog::tells_of_filters(event_id) ? read_generally(record) : nullptr;
 }
 
 bool ChunkDecoder::is_ours(const Value& provider) {
-  const std::string_view bytes(reinterpret_cast<const char*>(provider.bytes), provider.size);
-  if (provider.is(ValueType::kString) && !bytes.empty() && bytes == our_provider_) return true;
+  if (our_provider_.bytes != nullptr && same(provider, our_provider_)) return true;
   std::string text(max_text_size(provider), '\0');
   text.resize(static_cast<std::size_t>(render(provider, text.data()) - text.data()));
   if (!winlog::is_wanted_provider(text)) return false;
-  if (provider.is(ValueType::kString)) our_provider_ = bytes;
+  our_provider_ = provider;
   return true;
 }
 
@@ -236,7 +274,7 @@ const char* ChunkDecoder::read_by_plan(const Record& record, const TemplateInsta
   system.channel = channel_.text(system_value(Slot::kChannel), list().text);
 
   const Value data = values_.of(plan.data());
-  if (!data.is(ValueType::kBinXml)) return add_planned(system, plan, values_, record);
+  if (!data.is(ValueType::kBinXml)) return add_planned(system, plan, values_.table(), record);
   const auto at = static_cast<std::uint32_t>(data.bytes - bytes.at(0));
   TemplateInstance inner;
   if (!plan.fields().empty() || !find_instance(bytes, at, at + data.size, inner))
@@ -245,75 +283,78 @@ const char* ChunkDecoder::read_by_plan(const Record& record, const TemplateInsta
   if (entry == nullptr || !entry->plan->usable() ||
       entry->plan->data().kind != Origin::Kind::kAbsent)
     return read_generally(record);
-  switch (data_values_.read(bytes, inner.values, at + data.size)) {
-    case Outcome::kRead:
-      return add_planned(system, *entry->plan, data_values_, record);
-    case Outcome::kTooMany:
-      return read_generally(record);
-    default:
-      return "a template's values do not fit";
-  }
+  ValueTable values;
+  if (!find_values(bytes, inner.values, at + data.size, values))
+    return "a template's values do not fit";
+  return add_planned(system, *entry->plan, values, record);
 }
 
 const char* ChunkDecoder::add_planned(const winlog::SystemFields& system, Plan& plan,
-                                      const InstanceValues& values, const Record& record) {
-  const std::span<const Plan::Field> fields = plan.fields();
-  if (plan.value_count() > values.count()) return read_generally(record);
+                                      const ValueTable& values, const Record& record) {
+  const std::span<Plan::Field> fields = plan.fields();
+  if (plan.first_value() + fields.size() > values.count) return read_generally(record);
   TextArena& arena = list().text;
   LastRecord& last = plan.last(arena, list_number_);
-  // One allocation for all texts of the record: no value is in two fields.
-  const std::size_t room = max_text_size(fields.size(), values.total_size());
-  char* const begin = arena.allocate(room, 1);
-  char* out = begin;
-  bool readable = true;
-  for (std::size_t i = 0; i < fields.size() && readable; ++i) {
-    const Value value = values.at(fields[i].value);
-    if (same(value, last.values[i])) continue;
-    readable = !value.is(ValueType::kBinXml) && (value.type & kArrayFlag) == 0;
-    if (!readable) break;
-    // One by one: a copy as a whole would wait for the parts to be written.
-    last.values[i].bytes = value.bytes;
-    last.values[i].size = value.size;
-    last.values[i].type = value.type;
-    const std::optional<std::uint64_t> number = unsigned_value(value);
-    const std::string_view text = text_of(value, number, out);
-    last.raw[i].value = text;
-    if (fields[i].role != winlog::FieldRole::kOther)
-      maker_.set(last.fields, fields[i].role, text, number);
+  // One allocation for the fields and all their texts: no value is in two fields.
+  const std::size_t raw_size = fields.size() * sizeof(RawField);
+  const std::size_t room = max_text_size(fields.size(), values.end - values.values);
+  char* const raw = arena.allocate(raw_size + room, alignof(RawField));
+  char* const texts = raw + raw_size;
+  char* out = texts;
+  std::uint64_t changed = 0;
+  if (!take_values(chunk_.bytes, values, plan, changed)) {
+    arena.shrink(raw_size + room);
+    plan.forget_last();
+    return "a template's values do not fit";
   }
-  arena.shrink(room - static_cast<std::size_t>(out - begin));
-  if (!readable) return read_generally(record);
-  const auto raw = arena.copy_array(std::span<const RawField>(last.raw));
-  return add_event(maker_.add(last.fields, system, raw, list().events));
-}
-
-// Writes the text to `out`, and moves that, unless the list has it already.
-std::string_view ChunkDecoder::text_of(Value value, const std::optional<std::uint64_t>& number,
-                                       char*& out) {
-  const char* const begin = out;
-  if (value.is(ValueType::kString) && value.size < kMinRepeatedText) {
-    out = ascii_utf16_to_utf8(value.bytes, without_terminator(value.bytes, value.size / 2), out);
-  } else if (number) {
-    out = put_number(*number, is_hexadecimal(value), out);
-  } else {
-    return texts_.text(value, out);
+  for (; changed != 0; changed &= changed - 1) {
+    const auto i = static_cast<std::size_t>(std::countr_zero(changed));
+    const Value value = fields[i].value();
+    const winlog::FieldRole role = fields[i].role;
+    std::string_view& text = last.raw[i].value;
+    const bool is_string = value.is(ValueType::kString);  // as most are
+    if (const auto number = is_string ? std::nullopt : unsigned_value(value)) {
+      char* const begin = out;
+      out = put_number(*number, is_hexadecimal(value), out);
+      text = {begin, out};
+      if (winlog::is_number(role)) {
+        winlog::EventMaker::set_number(last.fields, role, *number);
+        continue;
+      }
+    } else if (value.is(ValueType::kBinXml) || (value.type & kArrayFlag) != 0) {
+      break;
+    } else {
+      text = texts_.text(value, out);
+    }
+    maker_.set_text(last.fields, role, text);
   }
-  return {begin, static_cast<std::size_t>(out - begin)};
+  arena.shrink(room - static_cast<std::size_t>(out - texts));
+  if (changed != 0) {
+    plan.forget_last();
+    return read_generally(record);
+  }
+  if (winlog::is_misplaced(system)) return complain(winlog::why_misplaced(system));
+  if (raw_size > 0) std::memcpy(raw, last.raw.data(), raw_size);
+  maker_.add(last.fields, system, {reinterpret_cast<const RawField*>(raw), fields.size()},
+             list().events);
+  finish_event();
+  return nullptr;
 }
 
 const char* ChunkDecoder::read_generally(const Record& record) {
   const auto outcome = general_.read(chunk_, record.at + kRecordHeaderSize, record.end);
   const bool of_filters = winlog::tells_of_filters(general_.event_id());
-  if (outcome == RecordReader::Outcome::kBroken) {
-    return of_filters ? nullptr : general_.fault_text();  // damage is told of what was asked for
-  }
+  if (outcome == RecordReader::Outcome::kBroken)  // damage is told of what was asked for
+    return of_filters ? nullptr : general_.fault_text();
   if (outcome == RecordReader::Outcome::kSkipped) return nullptr;
   if (!winlog::is_wanted_provider(general_.text(Slot::kProvider))) return nullptr;
+  TextArena& arena = list().text;
   if (of_filters) {
-    take_filter_change(record);
+    auto told = filter_evidence(general_, from_filetime(record.header.filetime),
+                                list().events.size(), arena);
+    if (told) events_->filters.push_back(*told);
     return nullptr;
   }
-  TextArena& arena = list().text;
   const auto version = fitting<std::uint8_t>(general_.number(Slot::kVersion));
   if (winlog::HostKnowledge::is_evidence(general_.event_id())) {
     add_evidence(arena.copy(general_.text(Slot::kHost)), general_.event_id(), version);
@@ -338,37 +379,21 @@ const char* ChunkDecoder::read_generally(const Record& record) {
     roles_.push_back(winlog::role_of(fields[i].name));
   }
   auto event = winlog::to_event(system, raw, roles_);
-  if (!event) return add_event(std::move(event.error()));
+  if (!event) return complain(std::move(event.error()));
   list().events.push_back(*event);
-  return add_event(std::nullopt);
+  finish_event();
+  return nullptr;
 }
 
-// From the record that was read generally. One that cannot be placed tells nothing.
-void ChunkDecoder::take_filter_change(const Record& record) {
-  std::vector<RawField> data;
-  for (const RecordReader::Field& field : general_.fields())
-    data.push_back({field.name, field.value});
-  const Timestamp time =
-      from_filetime(general_.filetime(Slot::kTime).value_or(record.header.filetime));
-  auto change = winlog::filter_change(general_.event_id(), time, data);
-  if (!change) return;
-  TextArena& arena = list().text;
-  for (std::string_view* text : {&change->name, &change->provider_key, &change->provider})
-    *text = arena.copy(*text);
-  events_->filters.push_back(
-      {list().events.size(), arena.copy(general_.text(Slot::kHost)), *change});
+const char* ChunkDecoder::complain(Error error) {
+  problem_ = std::move(error.message);
+  return problem_.c_str();
 }
 
-// Completes the event that was added, or keeps the text of the error why none was.
-const char* ChunkDecoder::add_event(std::optional<Error> error) {
-  if (error) {
-    problem_ = std::move(error->message);
-    return problem_.c_str();
-  }
+// Completes the event that was added.
+void ChunkDecoder::finish_event() {
   if (source_.empty()) source_ = list().text.copy(options_.source);
   list().events.back().source = source_;
-  ++events_in_list_;
-  return nullptr;
 }
 
 }  // namespace blockwatch::evtx

@@ -6,11 +6,12 @@
 #include <vector>
 
 #include "monitor/evtx/chunk.h"
+#include "monitor/evtx/filter_evidence.h"
 #include "monitor/evtx/plan_cache.h"
 #include "monitor/evtx/record_reader.h"
 #include "monitor/evtx/text_cache.h"
 #include "monitor/file_report.h"
-#include "monitor/winlog/filter_history.h"
+#include "monitor/winlog/event_maker.h"
 #include "storage/event.h"
 #include "storage/words.h"
 
@@ -25,22 +26,18 @@ struct Evidence {
   std::uint8_t version = 0;
 };
 
-// What a record tells about a filter of its host, seen before the event at `before`.
-struct FilterEvidence {
-  std::size_t before = 0;
-  std::string_view host;        // in the events' arena,
-  winlog::FilterChange change;  // and so are its texts
-};
-
 // Events of one or more chunks: sides as the record has them, HostKnowledge has not seen these yet.
 struct DecodedEvents {
   EventList list;
   std::vector<Evidence> evidence;
-  std::vector<FilterEvidence> filters;
+  std::vector<FilterEvidence> filters;  // texts in the events' arena
 };
 
 // A list that has this many events when a chunk ends is followed by another one.
 inline constexpr std::size_t kFullList = 512;
+// The shortest record that can be an event: a template instance without values.
+inline constexpr std::uint64_t kShortestEvent = kMinRecordSize + 14;
+inline constexpr std::size_t kMaxListEvents = kFullList + kChunkSize / kShortestEvent;
 
 // What a run of neighbouring chunks held.
 struct DecodedPiece {
@@ -99,17 +96,16 @@ class ChunkDecoder {
   const char* read_record(const Record& record);
   const char* read_by_plan(const Record& record, const TemplateInstance& instance, Plan& plan,
                            std::uint16_t event_id);
-  const char* add_planned(const winlog::SystemFields& system, Plan& plan,
-                          const InstanceValues& values, const Record& record);
+  const char* add_planned(const winlog::SystemFields& system, Plan& plan, const ValueTable& values,
+                          const Record& record);
   const char* read_generally(const Record& record);
-  void take_filter_change(const Record& record);
   void take_evidence(PlanCache::Entry& entry, const TemplateInstance& instance,
                      const Record& record, std::uint32_t event_id);
   void add_evidence(std::string_view host, std::uint32_t event_id, std::uint8_t version);
 
   bool is_ours(const Value& provider);
-  std::string_view text_of(Value value, const std::optional<std::uint64_t>& number, char*& out);
-  const char* add_event(std::optional<Error> error);
+  const char* complain(Error error);
+  void finish_event();
 
   const DecodeOptions& options_;
   std::uint32_t wanted_ids_ = 0;  // bit n: 5150 + n
@@ -119,17 +115,15 @@ class ChunkDecoder {
   std::string_view source_;          // in the list's arena
   ChunkContext chunk_;
   PlanCache plans_;
-  InstanceValues values_;       // of the record being read
-  InstanceValues data_values_;  // of its EventData
-  TextCache texts_;             // of the list
-  RecentText host_;             // of the list
-  RecentText channel_;          // of the list
-  std::string our_provider_;    // bytes of a name that is ours
+  InstanceValues values_;  // of the record being read
+  TextCache texts_;        // of the list
+  RecentText host_;        // of the list
+  RecentText channel_;     // of the list
+  Value our_provider_;     // a name that is ours; of the list, too
 
   winlog::EventMaker maker_;
   RecordReader general_;
   std::vector<winlog::FieldRole> roles_;
-  std::size_t events_in_list_ = 0;  // of the previous list: what to make room for
   std::string problem_;
 };
 

@@ -110,20 +110,19 @@ class PlanCompiler {
     plan_.references_.push_back(std::move(reference));
   }
 
-  // False: there is a field that is not one value of its own, or two that mean the same.
+  // False: there is a field that is not the value behind that of the field before it, or there are
+  // two that mean the same.
   bool add_fields() {
-    std::array<bool, InstanceValues::kMaxPlannedValues> used{};
     std::uint32_t roles = 0;  // a bit for each
     for (std::size_t i = 0; i < fields_.size(); ++i) {
       const auto [kind, index, literal] = fields_[i];
-      if (kind != Origin::Kind::kValue || index >= used.size() || used[index]) return false;
-      used[index] = true;
+      if (i == 0) plan_.first_value_ = index;
+      if (kind != Origin::Kind::kValue || index != plan_.first_value_ + i) return false;
       const winlog::FieldRole role = winlog::role_of(plan_.names_[i]);
       const std::uint32_t bit = 1U << static_cast<unsigned>(role);
       if (role != winlog::FieldRole::kOther && (roles & bit) != 0) return false;
       roles |= bit;
-      plan_.fields_.push_back({index, role});
-      plan_.value_count_ = std::max(plan_.value_count_, index + 1U);
+      plan_.fields_.push_back({role});
     }
     return true;
   }
@@ -193,37 +192,31 @@ bool Plan::is_of(const Bytes& chunk, const TemplateDefinition& definition) const
   return equal(theirs + at, body_.data() + at, body_.size() - at);
 }
 
-LastRecord& Plan::last(TextArena& arena, std::uint64_t list_number) {
-  if (last_.list_number != list_number) {
-    last_.list_number = list_number;
-    last_.values.assign(fields_.size(), {});
-    last_.raw.clear();
-    for (const std::string& name : names_) last_.raw.push_back({arena.copy(name), {}});
-    last_.fields = {};
-  }
-  return last_;
+void Plan::begin_list(TextArena& arena, std::uint64_t list_number) {
+  last_.list_number = list_number;
+  for (Field& field : fields_) field.descriptor = 0;
+  last_.raw.clear();
+  for (const std::string& name : names_) last_.raw.push_back({arena.copy(name), {}});
+  last_.fields = {};
 }
 
 InstanceValues::Outcome InstanceValues::read(const Bytes& chunk, std::uint32_t at,
                                              std::uint32_t end) {
   if (end > chunk.size() || end < at || end - at < 4) return Outcome::kBroken;
   const std::uint32_t count = chunk.u32(at);
-  if (count > kMaxPlannedValues) {
-    ValueTable table;
-    return read_values(chunk, at, end, table) ? Outcome::kTooMany : Outcome::kBroken;
-  }
+  if (count > kMaxPlannedValues)
+    return read_values(chunk, at, end, table_) ? Outcome::kTooMany : Outcome::kBroken;
   const std::uint32_t values = at + 4 + 4 * count;
   if (values > end) return Outcome::kBroken;
-  descriptors_ = chunk.at(at + 4);
-  bytes_ = chunk.at(values);
-  std::uint32_t offset = 0;
-  for (std::uint32_t i = 0; i < count; ++i) {
+  chunk_ = chunk.at(0);
+  std::uint32_t offset = values;
+  const std::uint8_t* descriptor = chunk.at(at + 4);
+  for (std::uint32_t i = 0; i < count; ++i, descriptor += 4) {
     offsets_[i] = offset;
-    offset += load_u16(descriptors_ + std::size_t{4} * i);
+    offset += load_u16(descriptor);
   }
-  count_ = count;
-  total_size_ = offset;
-  return total_size_ <= end - values ? Outcome::kRead : Outcome::kBroken;
+  table_ = {count, at + 4, values, offset};
+  return offset <= end ? Outcome::kRead : Outcome::kBroken;
 }
 
 }  // namespace blockwatch::evtx

@@ -32,31 +32,27 @@ class InstanceValues {
 
   // Null when the origin is absent or names a value that the instance does not have.
   Value of(const Origin& origin) const {
-    if (origin.kind == Origin::Kind::kValue && origin.index < count_) return at(origin.index);
+    if (origin.kind == Origin::Kind::kValue && origin.index < table_.count) return at(origin.index);
     return origin.kind == Origin::Kind::kLiteral ? origin.literal : Value{};
   }
-  // Requires index < count().
-  Value at(std::uint32_t index) const {
-    const std::uint8_t* const descriptor = descriptors_ + std::size_t{4} * index;
-    return {descriptor[2], bytes_ + offsets_[index], load_u16(descriptor)};
-  }
-  std::uint32_t count() const { return count_; }
-  std::uint32_t total_size() const { return total_size_; }
+  const ValueTable& table() const { return table_; }
 
   static constexpr std::size_t kMaxPlannedValues = 64;  // our records have at most 37
 
  private:
-  const std::uint8_t* descriptors_ = nullptr;  // size (2), type (1), zero (1) of each
-  const std::uint8_t* bytes_ = nullptr;
-  std::array<std::uint32_t, kMaxPlannedValues> offsets_;  // from bytes_
-  std::uint32_t count_ = 0;
-  std::uint32_t total_size_ = 0;
+  Value at(std::uint32_t index) const {
+    const std::uint8_t* const descriptor = chunk_ + table_.descriptors + std::size_t{4} * index;
+    return {descriptor[2], chunk_ + offsets_[index], load_u16(descriptor)};
+  }
+
+  const std::uint8_t* chunk_ = nullptr;
+  ValueTable table_;
+  std::array<std::uint32_t, kMaxPlannedValues> offsets_;  // in the chunk
 };
 
 // What the last record with a template held: most of it is the same in the next one.
 struct LastRecord {
   std::uint64_t list_number = 0;
-  std::vector<Value> values;  // of the fields in order
   std::vector<RawField> raw;
   Event fields;  // what they stand for
 };
@@ -81,19 +77,32 @@ class Plan {
   const Origin& origin(Slot slot) const { return system_[static_cast<std::size_t>(slot)]; }
   const Origin& data() const { return data_; }  // the nested <EventData>
 
-  // The fields in order, when <EventData> stands in here.
+  // The fields in order, when <EventData> stands in here: the instance's values from first_value().
   struct Field {
-    std::uint16_t value = 0;  // of an instance's values
     winlog::FieldRole role = winlog::FieldRole::kOther;
+    // What it was in the last record: see last().
+    std::uint32_t descriptor = 0;
+    const std::uint8_t* bytes = nullptr;
+
+    Value value() const {
+      return {static_cast<std::uint8_t>(descriptor >> 16), bytes, descriptor & 0xFFFF};
+    }
   };
-  std::span<const Field> fields() const { return fields_; }
-  std::uint32_t value_count() const { return value_count_; }  // that the fields need
+  std::span<Field> fields() { return fields_; }
+  std::uint32_t first_value() const { return first_value_; }
   // The fields of the last record of the list that has this number, with names in its arena; of
   // a list's first record, one without values.
-  LastRecord& last(TextArena& arena, std::uint64_t list_number);
+  LastRecord& last(TextArena& arena, std::uint64_t list_number) {
+    if (last_.list_number != list_number) begin_list(arena, list_number);
+    return last_;
+  }
+  // Before the next record, when the last one was not read to its end.
+  void forget_last() { last_.list_number = 0; }
 
  private:
   friend class PlanCompiler;
+  void begin_list(TextArena& arena, std::uint64_t list_number);
+
   // A place in the template where the offset of a name stands, which each chunk has its own of.
   struct NameReference {
     std::uint32_t at = 0;             // in the template
@@ -107,7 +116,7 @@ class Plan {
   std::array<Origin, kSystemSlots> system_;  // by Slot
   Origin data_;
   std::vector<Field> fields_;
-  std::uint32_t value_count_ = 0;
+  std::uint32_t first_value_ = 0;
 
   std::vector<std::string> names_;
   LastRecord last_;

@@ -20,9 +20,7 @@ constexpr std::size_t kBatchEvents = 256;         // emitted as soon as there ar
 constexpr std::size_t kBatchLists = 128;          // or so many lists have added to them
 constexpr std::uint64_t kPiecesWorthThreads = 3;  // a shorter log is read before threads start
 
-// The shortest record that can be an event: a template instance without values.
-constexpr std::uint64_t kShortestEvent = kMinRecordSize + 14;
-static_assert(kFullList + kChunkSize / kShortestEvent + kBatchEvents <= kMaxBatchEvents,
+static_assert(kMaxListEvents + kBatchEvents <= kMaxBatchEvents,
               "the events of one list must fit into a batch");
 
 // Takes the pieces in file order: sums up the report, settles the events' sides, emits batches.

@@ -3,7 +3,6 @@
 
 #include <array>
 #include <cstdint>
-#include <cstring>
 #include <string_view>
 
 #include "monitor/evtx/utf16.h"
@@ -18,8 +17,12 @@ class TextCache {
   // The value as text, which is written to `out` (and `out` moved behind it) unless it stands in
   // the arena already. Requires room for max_text_size(value), and no array.
   std::string_view text(Value value, char*& out) {
-    if (value.size >= kMinCachedBytes) return cached(value, out);
-    return put(value, out);
+    // Short strings are converted as quickly as found.
+    constexpr std::uint32_t kMinCachedString = 32;
+    if (!value.is(ValueType::kString) || value.size >= kMinCachedString) return found(value, out);
+    char* const begin = out;
+    out = ascii_utf16_to_utf8(value.bytes, without_terminator(value.bytes, value.size / 2), out);
+    return {begin, static_cast<std::size_t>(out - begin)};
   }
 
   // Before the arena or the bytes change.
@@ -27,7 +30,6 @@ class TextCache {
 
  private:
   static constexpr std::size_t kSlots = 1024;
-  static constexpr std::uint32_t kMinCachedBytes = 12;  // of a SID with one authority
   struct Slot {
     const std::uint8_t* bytes = nullptr;
     std::uint32_t size = 0;
@@ -36,30 +38,7 @@ class TextCache {
     std::string_view text;
   };
 
-  static std::string_view put(Value value, char*& out) {
-    const char* const begin = out;
-    out = render(value, out);
-    return {begin, static_cast<std::size_t>(out - begin)};
-  }
-
-  // A few samples of the bytes tell texts apart well enough: a wrong guess only costs a conversion.
-  static std::size_t hash(const std::uint8_t* p, std::uint32_t n) {
-    std::uint64_t factor = 0x9E3779B97F4A7C15;
-    std::uint64_t sum = (load_u64(p + n - 8) ^ n) * factor;
-    for (std::uint32_t at = 0; at + 8 <= n; at += 32) {
-      factor += 0xFF51AFD7ED558CCE;
-      sum += load_u64(p + at) * factor;
-    }
-    return static_cast<std::size_t>(sum >> 40);
-  }
-
-  std::string_view cached(Value value, char*& out) {
-    Slot& slot = slots_[hash(value.bytes, value.size) % kSlots];
-    if (slot.generation != generation_ || slot.size != value.size || slot.type != value.type ||
-        std::memcmp(slot.bytes, value.bytes, value.size) != 0)
-      slot = {value.bytes, value.size, value.type, generation_, put(value, out)};
-    return slot.text;
-  }
+  std::string_view found(Value value, char*& out);
 
   std::array<Slot, kSlots> slots_{};
   std::uint64_t generation_ = 1;

@@ -3,6 +3,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
+#include <type_traits>
 
 #include "monitor/evtx/bytes.h"
 
@@ -27,51 +29,58 @@ inline std::size_t without_terminator(const std::uint8_t* text, std::size_t unit
   return units;
 }
 
-// n (4 or 8) units at `text` to as many characters at `out` if all are ASCII other than NUL, as
+// n (2, 4 or 8) units at `text` to as many characters at `out` if all are ASCII other than NUL, as
 // nearly always; else false.
 template <unsigned n>
 bool put_ascii(const std::uint8_t* text, char* out) noexcept {
-  static_assert(n == 4 || n == 8);
+  static_assert(n == 2 || n == 4 || n == 8);
 #ifdef BLOCKWATCH_SSE2
-  // Packing makes 0 or a negative byte of every unit that is not ASCII.
-  const auto* const place = reinterpret_cast<const __m128i*>(text);
-  const __m128i units = n == 8 ? _mm_loadu_si128(place) : _mm_loadl_epi64(place);
-  const __m128i packed = _mm_packus_epi16(units, units);
-  constexpr int kAll = (1 << n) - 1;
-  if ((_mm_movemask_epi8(_mm_cmpgt_epi8(packed, _mm_setzero_si128())) & kAll) != kAll) return false;
-  std::uint64_t characters = 0;
-  _mm_storel_epi64(reinterpret_cast<__m128i*>(&characters), packed);
-  std::memcpy(out, &characters, n);
-  return true;
+  if constexpr (n > 2) {
+    // Packing makes 0 or a negative byte of every unit that is not ASCII.
+    const auto* const place = reinterpret_cast<const __m128i*>(text);
+    const __m128i units = n == 8 ? _mm_loadu_si128(place) : _mm_loadl_epi64(place);
+    const __m128i packed = _mm_packus_epi16(units, units);
+    constexpr int kAll = (1 << n) - 1;
+    const int ascii = _mm_movemask_epi8(_mm_cmpgt_epi8(packed, _mm_setzero_si128()));
+    if ((ascii & kAll) != kAll) return false;
+    std::uint64_t characters = 0;
+    _mm_storel_epi64(reinterpret_cast<__m128i*>(&characters), packed);
+    std::memcpy(out, &characters, n);
+    return true;
+  } else
 #else
-  if constexpr (n == 8) return put_ascii<4>(text, out) && put_ascii<4>(text + 8, out + 4);
-  constexpr std::uint64_t kOnes = 0x0001'0001'0001'0001;
-  const std::uint64_t units = load_u64(text);
-  const std::uint64_t beyond_ascii = units & (kOnes * 0xFF80);
-  const std::uint64_t some_nul = (units - kOnes) & (kOnes * 0x8000);
-  if ((beyond_ascii | some_nul) != 0) return false;
-  for (unsigned i = 0; i < 4; ++i) out[i] = static_cast<char>(units >> (16 * i));
-  return true;
+  if constexpr (n > 2) {
+    return put_ascii<n / 2>(text, out) && put_ascii<n / 2>(text + n, out + n / 2);
+  } else
 #endif
+  {
+    const std::uint32_t units = load_u32(text);
+    const std::uint32_t some_nul = (units - 0x0001'0001U) & 0x8000'8000U;
+    if (((units & 0xFF80'FF80U) | some_nul) != 0) return false;
+    out[0] = static_cast<char>(units);
+    out[1] = static_cast<char>(units >> 16);
+    return true;
+  }
 }
 
 // As utf16_to_utf8, quick for ASCII text.
 inline char* ascii_utf16_to_utf8(const std::uint8_t* text, std::size_t units, char* out) noexcept {
-  const std::uint8_t* const end = text + 2 * units;
-  bool ascii = true;
   // The last step may overlap the one before.
+  const auto ends = [=]<unsigned n>(std::integral_constant<unsigned, n>) {
+    return put_ascii<n>(text, out) && put_ascii<n>(text + 2 * (units - n), out + units - n);
+  };
+  bool ascii = true;
   if (units >= 8) {
-    const std::uint8_t* at = text;
-    for (char* to = out; ascii && end - at > 16; at += 16, to += 8) ascii = put_ascii<8>(at, to);
-    ascii = ascii && put_ascii<8>(end - 16, out + units - 8);
+    for (std::size_t i = 8; ascii && i < units - 8; i += 8)
+      ascii = put_ascii<8>(text + 2 * i, out + i);
+    ascii = ascii && ends(std::integral_constant<unsigned, 8>{});
   } else if (units >= 4) {
-    ascii = put_ascii<4>(text, out) && put_ascii<4>(end - 8, out + units - 4);
-  } else {
-    for (std::size_t i = 0; i < units; ++i) {
-      const std::uint16_t unit = load_u16(text + 2 * i);
-      ascii = ascii && unit - 1U < 0x7F;
-      out[i] = static_cast<char>(unit);
-    }
+    ascii = ends(std::integral_constant<unsigned, 4>{});
+  } else if (units >= 2) {
+    ascii = ends(std::integral_constant<unsigned, 2>{});
+  } else if (units == 1) {
+    *out = static_cast<char>(*text);
+    ascii = load_u16(text) - 1U < 0x7F;
   }
   return ascii ? out + units : utf16_to_utf8(text, units, out);
 }

@@ -89,23 +89,25 @@ inline std::optional<std::uint64_t> unsigned_value(Value value) noexcept {
   return std::nullopt;
 }
 
-// Of one type, with the same bytes.
-inline bool same(Value a, Value b) noexcept {
-  if (a.size != b.size || a.type != b.type) return false;
-  // Most are short: the first and the last bytes, which may overlap, are all there are.
-  if (a.size > 16) return std::memcmp(a.bytes, b.bytes, a.size) == 0;
-  if (a.size >= 8) {
-    return load_u64(a.bytes) == load_u64(b.bytes) &&
-           load_u64(a.bytes + a.size - 8) == load_u64(b.bytes + b.size - 8);
+// Most values are short: the first and the last bytes, which may overlap, are all there are.
+inline bool same_bytes(const std::uint8_t* a, const std::uint8_t* b, std::uint32_t n) noexcept {
+  if (n > 32) return std::memcmp(a, b, n) == 0;
+  if (n >= 8) {
+    if (load_u64(a) != load_u64(b) || load_u64(a + n - 8) != load_u64(b + n - 8)) return false;
+    return n <= 16 ||
+           (load_u64(a + 8) == load_u64(b + 8) && load_u64(a + n - 16) == load_u64(b + n - 16));
   }
-  if (a.size >= 4) {
-    return load_u32(a.bytes) == load_u32(b.bytes) &&
-           load_u32(a.bytes + a.size - 4) == load_u32(b.bytes + b.size - 4);
-  }
-  for (std::uint32_t i = 0; i < a.size; ++i) {
-    if (a.bytes[i] != b.bytes[i]) return false;
+  if (n >= 4) return load_u32(a) == load_u32(b) && load_u32(a + n - 4) == load_u32(b + n - 4);
+  for (std::uint32_t i = 0; i < n; ++i) {
+    if (a[i] != b[i]) return false;
   }
   return true;
+}
+
+// Of one type, with the same bytes; literals are often one and the same.
+inline bool same(Value a, Value b) noexcept {
+  return a.size == b.size && a.type == b.type &&
+         (a.bytes == b.bytes || same_bytes(a.bytes, b.bytes, a.size));
 }
 
 inline bool is_hexadecimal(Value value) noexcept {

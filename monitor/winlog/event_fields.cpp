@@ -2,52 +2,16 @@
 
 #include <algorithm>
 #include <charconv>
-#include <limits>
 #include <string>
 
 #include "monitor/winlog/codes.h"
+#include "monitor/winlog/event_maker.h"
 #include "monitor/winlog/reason.h"
 #include "storage/words.h"
 
 namespace blockwatch::winlog {
 
 namespace {
-
-// A whole number, decimal or with 0x in hexadecimal; nullopt when it is anything else or too large.
-template <class T>
-std::optional<T> number(std::string_view text) noexcept {
-  constexpr std::size_t kSafeDigits = std::numeric_limits<std::uint32_t>::digits10;
-  if (text.empty()) return std::nullopt;
-  if (text.size() <= kSafeDigits) {
-    std::uint32_t value = 0;
-    const char* p = text.data();
-    const char* const end = p + text.size();
-    for (; p != end; ++p) {
-      const auto digit = static_cast<std::uint32_t>(*p) - '0';
-      if (digit > 9) break;
-      value = value * 10 + digit;
-    }
-    if (p == end) {
-      if (value > std::numeric_limits<T>::max()) return std::nullopt;
-      return static_cast<T>(value);
-    }
-  }
-  int base = 10;
-  if (text.size() > 2 && text[0] == '0' && (text[1] == 'x' || text[1] == 'X')) {
-    text.remove_prefix(2);
-    base = 16;
-  }
-  T value = 0;
-  const char* end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, value, base);
-  if (error != std::errc() || stop != end) return std::nullopt;
-  return value;
-}
-
-// Absent values are written as "-" by Windows and left empty by some collectors.
-std::string_view text_or_absent(std::string_view value) noexcept {
-  return value == "-" ? std::string_view{} : value;
-}
 
 // Whether a field that is set already keeps its value.
 enum class Again : std::uint8_t { kKeep, kReplace };
@@ -57,83 +21,49 @@ void put(Field& field, const Field& value) noexcept {
   if (again == Again::kReplace || field == Field{}) field = value;
 }
 
-// `number` is the value if it is known, else the text is read.
 template <Again again, class T>
-void put_number(std::optional<T>& field, std::string_view text,
-                const std::optional<std::uint64_t>& known) noexcept {
-  if (!known) {
-    put<again>(field, number<T>(text));
-  } else if (*known <= std::numeric_limits<T>::max()) {
-    put<again>(field, std::optional<T>(static_cast<T>(*known)));
-  } else {
-    put<again>(field, std::optional<T>());
-  }
+void put_number(std::optional<T>& field, std::string_view text) noexcept {
+  put<again>(field, detail::fitting<T>(detail::number(text)));
 }
 
 // Sets what the role says; `read_address` reads the text of an address.
 template <Again again, class ReadAddress>
-void set_field(Event& event, FieldRole role, std::string_view text,
-               const std::optional<std::uint64_t>& known, ReadAddress read_address) {
+void set_text(Event& event, FieldRole role, std::string_view text, ReadAddress read_address) {
   switch (role) {
     case FieldRole::kOther:
-      break;
-    case FieldRole::kProcessId:
-      put_number<again>(event.process_id, text, known);
-      break;
-    case FieldRole::kApplication:
-      put<again>(event.application, text_or_absent(text));
-      break;
-    case FieldRole::kDirection:
-      put<again>(event.direction, direction_of(text));
-      break;
-    case FieldRole::kSourceAddress:
-      put<again>(event.local_address, read_address(text));
-      break;
+      return;
     case FieldRole::kSourcePort:
-      put_number<again>(event.local_port, text, known);
-      break;
-    case FieldRole::kDestAddress:
-      put<again>(event.remote_address, read_address(text));
-      break;
+      return put_number<again>(event.local_port, text);
     case FieldRole::kDestPort:
-      put_number<again>(event.remote_port, text, known);
-      break;
-    case FieldRole::kProtocol:
-      put_number<again>(event.protocol, text, known);
-      break;
-    case FieldRole::kInterfaceIndex:
-      put_number<again>(event.interface_index, text, known);
-      break;
+      return put_number<again>(event.remote_port, text);
+    case FieldRole::kApplication:
+      return put<again>(event.application, detail::text_or_absent(text));
+    case FieldRole::kDirection:
+      return put<again>(event.direction, direction_of(text));
+    case FieldRole::kSourceAddress:
+      return put<again>(event.local_address, read_address(text));
+    case FieldRole::kDestAddress:
+      return put<again>(event.remote_address, read_address(text));
     case FieldRole::kFilterOrigin:
-      put<again>(event.filter_origin, text_or_absent(text));
-      break;
+      return put<again>(event.filter_origin, detail::text_or_absent(text));
     case FieldRole::kFilterName:
-      put<again>(event.filter_name, text_or_absent(text));
-      break;
-    case FieldRole::kFilterId:
-      put_number<again>(event.filter_id, text, known);
-      break;
+      return put<again>(event.filter_name, detail::text_or_absent(text));
     case FieldRole::kLayerName:
-      put<again>(event.layer, layer_word(text));
-      break;
-    case FieldRole::kLayerId:
-      put_number<again>(event.layer_id, text, known);
-      break;
+      return put<again>(event.layer, layer_word(text));
     case FieldRole::kRemoteUserId:
-      put<again>(event.user, text == "S-1-0-0" ? std::string_view{} : text_or_absent(text));
-      break;
+      return put<again>(event.user,
+                        text == "S-1-0-0" ? std::string_view{} : detail::text_or_absent(text));
+    case FieldRole::kProcessId:
+      return put_number<again>(event.process_id, text);
+    case FieldRole::kProtocol:
+      return put_number<again>(event.protocol, text);
+    case FieldRole::kInterfaceIndex:
+      return put_number<again>(event.interface_index, text);
+    case FieldRole::kFilterId:
+      return put_number<again>(event.filter_id, text);
+    case FieldRole::kLayerId:
+      return put_number<again>(event.layer_id, text);
   }
-}
-
-// Why no event can be made of it.
-std::optional<Error> misplaced(const SystemFields& system) {
-  if (!is_event_id(system.event_id)) {
-    return Error{ErrorCode::kCorrupt, "event id " + std::to_string(system.event_id) +
-                                          " where 5031 or 5150 to 5159 was expected"};
-  }
-  if (!is_plausible(system.time))
-    return Error{ErrorCode::kCorrupt, "the event's time is not between 1970 and 2084"};
-  return std::nullopt;
 }
 
 void set_system(Event& event, const SystemFields& system) {
@@ -195,9 +125,29 @@ bool is_wanted_provider(std::string_view provider) noexcept {
   return provider.empty() || equal_ignoring_case(provider, kProvider);
 }
 
+Error why_misplaced(const SystemFields& system) {
+  if (is_event_id(system.event_id))
+    return {ErrorCode::kCorrupt, "the event's time is not between 1970 and 2084"};
+  return {ErrorCode::kCorrupt, "event id " + std::to_string(system.event_id) +
+                                   " where 5031 or 5150 to 5159 was expected"};
+}
+
+std::optional<std::uint64_t> detail::long_number(std::string_view text) noexcept {
+  int base = 10;
+  if (text.size() > 2 && text[0] == '0' && (text[1] == 'x' || text[1] == 'X')) {
+    text.remove_prefix(2);
+    base = 16;
+  }
+  std::uint64_t value = 0;
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, value, base);
+  if (error != std::errc() || stop != end) return std::nullopt;
+  return value;
+}
+
 Result<Event> to_event(const SystemFields& system, std::span<const RawField> data,
                        std::span<const FieldRole> roles) {
-  if (auto error = misplaced(system)) return tl::make_unexpected(std::move(*error));
+  if (is_misplaced(system)) return tl::make_unexpected(why_misplaced(system));
   Result<Event> result(tl::in_place);  // made where it is returned: an event is large
   Event& event = *result;
   set_system(event, system);
@@ -208,20 +158,18 @@ Result<Event> to_event(const SystemFields& system, std::span<const RawField> dat
   };
   const std::size_t count = std::min(data.size(), roles.size());
   for (std::size_t i = 0; i < count; ++i)
-    set_field<Again::kKeep>(event, roles[i], data[i].value, std::nullopt, read_address);
+    set_text<Again::kKeep>(event, roles[i], data[i].value, read_address);
   conclude(event, default_filter(event.filter_origin));
   return result;
 }
 
-void EventMaker::set(Event& fields, FieldRole role, std::string_view text,
-                     const std::optional<std::uint64_t>& number) {
-  set_field<Again::kReplace>(fields, role, text, number,
-                             [](std::string_view t) { return parse_ip_address(t); });
+void EventMaker::set_any_text(Event& fields, FieldRole role, std::string_view text) {
+  winlog::set_text<Again::kReplace>(
+      fields, role, text, [this](std::string_view t) -> auto& { return addresses_.read(t); });
 }
 
-std::optional<Error> EventMaker::add(const Event& fields, const SystemFields& system,
-                                     std::span<const RawField> data, std::vector<Event>& events) {
-  if (auto error = misplaced(system)) return error;
+void EventMaker::add(const Event& fields, const SystemFields& system,
+                     std::span<const RawField> data, std::vector<Event>& events) {
   Event& event = events.emplace_back(fields);
   set_system(event, system);
   event.raw = data;
@@ -230,7 +178,6 @@ std::optional<Error> EventMaker::add(const Event& fields, const SystemFields& sy
     event.remote_address.reset();
   }
   conclude(event, event.filter_origin.empty() ? std::nullopt : default_filter(event.filter_origin));
-  return std::nullopt;
 }
 
 std::optional<Reason> EventMaker::default_filter(std::string_view origin) {

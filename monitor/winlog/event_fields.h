@@ -4,12 +4,11 @@
 #include <cstdint>
 #include <optional>
 #include <span>
-#include <string>
 #include <string_view>
-#include <vector>
 
 #include "storage/event.h"
 #include "storage/result.h"
+#include "storage/words.h"
 
 namespace blockwatch::winlog {
 
@@ -28,22 +27,27 @@ struct SystemFields {
 // one field (reference: template versions Vista to 11).
 enum class FieldRole : std::uint8_t {
   kOther,
+  // Numbers.
   kProcessId,
-  kApplication,
-  kDirection,
-  kSourceAddress,
   kSourcePort,
-  kDestAddress,
   kDestPort,
   kProtocol,
   kInterfaceIndex,
+  kFilterId,
+  kLayerId,
+  // Texts.
+  kApplication,
+  kDirection,
+  kSourceAddress,
+  kDestAddress,
   kFilterOrigin,
   kFilterName,
-  kFilterId,
   kLayerName,
-  kLayerId,
   kRemoteUserId,
 };
+constexpr bool is_number(FieldRole role) noexcept {
+  return role >= FieldRole::kProcessId && role <= FieldRole::kLayerId;
+}
 FieldRole role_of(std::string_view name) noexcept;
 
 inline constexpr std::string_view kProvider = "Microsoft-Windows-Security-Auditing";
@@ -59,24 +63,10 @@ bool is_wanted_provider(std::string_view provider) noexcept;
 Result<Event> to_event(const SystemFields& system, std::span<const RawField> data,
                        std::span<const FieldRole> roles);
 
-// to_event in steps, for records that have much in common with the one before. Remembers what it
-// found out last. One thread.
-class EventMaker {
- public:
-  // Sets what the role stands for, or leaves it absent when the value cannot be read. `number` is
-  // the value where the format holds it as a number, which saves reading its text.
-  void set(Event& fields, FieldRole role, std::string_view text,
-           const std::optional<std::uint64_t>& number);
-  // Adds the event with these fields, none of which two names of the record stand for, to `events`;
-  // or tells why not.
-  std::optional<Error> add(const Event& fields, const SystemFields& system,
-                           std::span<const RawField> data, std::vector<Event>& events);
-
- private:
-  std::optional<Reason> default_filter(std::string_view origin);
-
-  std::string origin_;  // what default_filter_ was found for
-  std::optional<Reason> default_filter_;
-};
+// Can it not be placed? And why.
+inline bool is_misplaced(const SystemFields& system) noexcept {
+  return !is_event_id(system.event_id) || !is_plausible(system.time);
+}
+Error why_misplaced(const SystemFields& system);
 
 }  // namespace blockwatch::winlog

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <random>
+#include <utility>
 
 #include "tests/evtx/log_fixture.h"
 
@@ -86,6 +87,32 @@ TEST(EvtxPlanReuse, AReferenceToTheTemplateMayLeadNowhereInTheNextChunk) {
 }
 
 // Values that repeat, change, and cannot be read.
+// Where the first substitution of a text behind the name stands: token, index, type.
+std::size_t substitution_behind(const ByteVector& bytes, std::string_view name) {
+  constexpr std::uint8_t kToken = 0x0d;
+  constexpr std::uint8_t kString = 0x01;
+  std::size_t at = counted_text(bytes, name);
+  while (at + 4 < bytes.size() &&
+         (bytes[at] != kToken || bytes[at + 2] != 0 || bytes[at + 3] != kString))
+    ++at;
+  return at;
+}
+
+TEST(EvtxPlanReuse, FieldsMayBeInAnotherOrderThanTheirValues) {
+  ByteVector bytes = twins();
+  const std::size_t source = substitution_behind(bytes, "SourcePort");
+  const std::size_t dest = substitution_behind(bytes, "DestPort");
+  ASSERT_LT(dest, bytes.size() - 4);
+  std::swap(bytes[source + 1], bytes[dest + 1]);
+  testing::reseal(bytes);
+  const Reading reading = read_bytes(bytes);
+  ASSERT_EQ(reading.events.size(), 6U);
+  EXPECT_NE(reading.events[2].find("SourcePort = 50000"), std::string::npos) << reading.events[2];
+  EXPECT_NE(reading.events[3].find("SourcePort = 443"), std::string::npos) << reading.events[3];
+  EXPECT_NE(reading.events[3].find("DestPort = 50000"), std::string::npos) << reading.events[3];
+  expect_equal_paths(bytes);
+}
+
 TEST(EvtxPlanReuse, RecordsThatHaveMuchInCommonAreReadAsIfAlone) {
   const std::vector<std::string> texts{"443", "abc", "", "-", "0x1bb", "70000", "443", "\xc3\xa4"};
   const std::vector<std::string> addresses{
