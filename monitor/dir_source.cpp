@@ -7,10 +7,9 @@
 #include <utility>
 #include <vector>
 
-#include "monitor/event_file.h"
-#include "monitor/file_position.h"
 #include "monitor/sources.h"
 #include "monitor/wait.h"
+#include "monitor/whole_file.h"
 #include "storage/words.h"
 
 namespace blockwatch {
@@ -78,7 +77,8 @@ class DirSource final : public EventSource {
           }
         }
         look.changing = false;
-        if (auto read = read_file(path, *state, position_of, emit, stop); !read) {
+        const auto read = read_whole_file(path, *state, record_, position_of, emit, stop);
+        if (!read) {
           if (stop.stop_requested()) return {};
           // One bad file must not keep the others out. Bad bytes stay bad until they change; what
           // the system refuses may be allowed at the next look.
@@ -113,32 +113,6 @@ class DirSource final : public EventSource {
     if (error) return make_error(ErrorCode::kIo, "the folder cannot be read: " + error.message());
     std::sort(names.begin(), names.end());
     return names;
-  }
-
-  Result<void> read_file(const std::string& path, const FileState& state,
-                         const PositionFn& position_of, const BatchFn& emit,
-                         std::stop_token stop) const {
-    auto file = EventFile::open(path);
-    if (!file) return tl::unexpected(file.error());
-    const FilePosition end{.state = state, .path = path};
-    const auto stored = position_of(file->source());
-    if (!stored) return tl::unexpected(stored.error());
-    const auto position = parse_file_position(*stored);
-    if (position && position->path == path && position->state == state) return {};
-
-    ReadOptions options;
-    options.record = record_;
-    options.stop = stop;
-    FileReport file_report;
-    const auto hand_on = [&](EventList&& list) {
-      return emit(EventBatch{.source = file->source(), .list = std::move(list)});
-    };
-    const auto done = file->read(options, hand_on, file_report);
-    if (stop.stop_requested()) return {};
-    if (!done) return tl::unexpected(done.error());
-    emit(EventBatch{
-        .source = file->source(), .position = to_text(end), .damaged = file_report.damaged});
-    return {};
   }
 
   const std::string folder_;

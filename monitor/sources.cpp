@@ -1,5 +1,7 @@
 #include "monitor/sources.h"
 
+#include "monitor/eventlog_source.h"
+
 namespace blockwatch {
 
 std::string_view to_word(SourceState state) noexcept {
@@ -23,6 +25,12 @@ Result<std::unique_ptr<EventSource>> make_source(const std::string& spec, Action
   const std::string kind = spec.substr(0, colon);
   const std::string value = colon == std::string::npos ? std::string{} : spec.substr(colon + 1);
   if (spec == "none") return std::unique_ptr<EventSource>{};
+  if (spec == "windows") return make_windows_source(record);
+  if (spec == "auto") {
+    auto source = make_windows_source(record);
+    if (!source && source.error().code == ErrorCode::kUnsupported) return nullptr;
+    return source;
+  }
   if (!value.empty()) {
     if (kind == "evtx") return make_evtx_source(value, record);
     if (kind == "dir") return make_dir_source(value, record);
@@ -32,6 +40,12 @@ Result<std::unique_ptr<EventSource>> make_source(const std::string& spec, Action
   }
   return make_error(ErrorCode::kInvalidArgument,
                     "source \"" + spec + "\": expected " + std::string(kSourceKinds));
+}
+
+Result<std::unique_ptr<EventSource>> make_windows_source(ActionSet record) {
+  auto api = open_event_log();
+  if (!api) return tl::unexpected(api.error());
+  return make_eventlog_source(std::move(*api), {.record = record});
 }
 
 }  // namespace blockwatch

@@ -12,11 +12,16 @@ namespace blockwatch {
 
 // One line per kind, for --help and for errors.
 inline constexpr std::string_view kSourceKinds =
-    "evtx:FILE (import, then follow growth), dir:FOLDER (every event file that appears), "
+    "auto (windows on Windows, else none), windows (the live Security log), evtx:FILE (import, "
+    "then follow growth), dir:FOLDER (every event file that appears), "
     "stdin:jsonl, stdin:xml, none";
 
-// kInvalidArgument names what was expected. `none` gives a null pointer.
+// kInvalidArgument names what was expected. `none` gives a null pointer, and so does `auto` where
+// there is no live log.
 Result<std::unique_ptr<EventSource>> make_source(const std::string& spec, ActionSet record);
+
+// windows. Follows the live Security log. kUnsupported elsewhere.
+Result<std::unique_ptr<EventSource>> make_windows_source(ActionSet record);
 
 // evtx:FILE. Reads FILE, then whatever is added to it. The position is how the file was when it was
 // read to its end.

@@ -98,7 +98,6 @@ void add_serve_options(CLI::App& app, ServeConfig& config) {
          "--source",
          [&config](const std::vector<std::string>& specs) {
            for (const std::string& spec : specs) {
-             if (spec == "auto") continue;
              const auto source = make_source(spec, config.record);
              if (!source) fail("--source", source.error().message);
            }

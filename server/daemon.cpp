@@ -77,13 +77,13 @@ class Daemon::Impl {
            std::to_string(*port);
     http_thread_ = std::jthread([this] { http_.run(); });
     for (const std::string& spec : config_.sources) {
-      if (spec == "auto") {
-        spdlog::info("no live source on this system; give --source to name one");
-        continue;
-      }
       auto source = make_source(spec, config_.record);
       if (!source) return tl::unexpected(source.error());
-      if (*source) monitor_.add(std::move(*source));
+      if (*source) {
+        monitor_.add(std::move(*source));
+      } else if (spec == "auto") {
+        spdlog::info("no live source on this system; give --source to name one");
+      }
     }
     health();  // each check is as it is since the start
     return {};

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "storage/coverage.h"
 #include "storage/ip_address.h"
 #include "storage/text_arena.h"
 #include "storage/timestamp.h"
@@ -90,6 +91,7 @@ struct EventBatch {
   std::string position;       // opaque to all but the source; empty: leave the stored one as it is
   std::uint64_t lost = 0;     // records the source knows it could not deliver since its last batch
   std::uint64_t damaged = 0;  // records it had to skip since its last batch
+  std::vector<CoverageFact> facts;  // in order; they come before the batch's events
 };
 
 }  // namespace blockwatch

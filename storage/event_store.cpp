@@ -101,6 +101,7 @@ std::vector<AppendResult> Store::Impl::append(std::span<const EventBatch> batche
 AppendResult Store::Impl::append_one(const EventBatch& batch, Timestamp received, StoreState& state,
                                      RollupDelta& delta) {
   AppendResult result;
+  write_coverage(connection_, batch, state.newest_seq + 1);
   auto statement = connection_.use(
       "INSERT INTO event(seq, time, shape, record_id, application, process_id, local_address, "
       "local_port, remote_address, remote_port, filter_id, raw) VALUES(?,?,?,?,?,?,?,?,?,?,?,?)");

@@ -142,6 +142,7 @@ class StoreReader {
                                                std::uint32_t limit);
 
   Result<std::vector<SourceRecord>> sources();
+  Result<Coverage> coverage(const CoverageQuery& query);
   Result<std::string> position(const std::string& source);  // empty when unknown
   Result<StoreStatus> status();
 

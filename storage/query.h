@@ -113,12 +113,25 @@ struct TailQuery {
 
 struct Tail {
   EventList list;
+  std::vector<CoverageFact> facts;  // with before_seq in (after, covered_seq]
   // Everything up to here has been looked at: the next question starts after it, also when fewer
   // (or no) events matched.
   std::uint64_t covered_seq = 0;
   std::uint64_t newest_seq = 0;
   // Seqs (after, gap_through] that retention has deleted; 0 when nothing is missing.
   std::uint64_t gap_through = 0;
+};
+
+// What is known to be missing in [since, until), newest first.
+struct CoverageQuery {
+  std::optional<Timestamp> since;
+  std::optional<Timestamp> until;
+  std::uint32_t limit = kMaxPageSize;
+};
+
+struct Coverage {
+  std::vector<CoverageFact> facts;
+  bool more = false;  // older ones were cut off by the limit
 };
 
 enum class TopField : std::uint8_t {

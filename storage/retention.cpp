@@ -47,6 +47,7 @@ std::uint64_t Store::Impl::delete_oldest(std::uint64_t max_rows, Timestamp horiz
     removed = true;
   }
   if (removed) ++state.run_change;
+  delete_coverage(connection_, last);
   // The commit that holds the next event is still needed for its time.
   auto forget_commits = connection_.use(
       "DELETE FROM batch WHERE first_seq < (SELECT max(first_seq) FROM batch WHERE first_seq <= "

@@ -162,8 +162,27 @@ std::string events_view() {
 
 std::string first_version() { return kTables + events_view(); }
 
+// What makes the events of a source incomplete; times as in event, first_record 0 when none is
+// known.
+constexpr const char* kCoverage = R"sql(
+CREATE TABLE coverage(
+  source TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  start_time INTEGER NOT NULL,
+  end_time INTEGER,
+  first_record INTEGER NOT NULL,
+  last_record INTEGER,
+  missing INTEGER,
+  detail TEXT NOT NULL,
+  before_seq INTEGER NOT NULL,
+  PRIMARY KEY(source, kind, start_time, first_record, detail)) WITHOUT ROWID;
+CREATE INDEX coverage_before_seq ON coverage(before_seq);
+)sql";
+
+std::string coverage_table() { return kCoverage; }
+
 // Each step leads from its index to the next version. Never change a step that was released.
-constexpr std::array kMigrations{first_version};
+constexpr std::array kMigrations{first_version, coverage_table};
 
 }  // namespace
 

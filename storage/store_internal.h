@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 
+#include "storage/coverage_internal.h"
 #include "storage/dictionary_internal.h"
 #include "storage/event_store.h"
 #include "storage/index_filter.h"
@@ -103,6 +104,7 @@ class StoreReader::Impl {
   Result<std::vector<ValueCount>> field_values(const std::string& field, const std::string& prefix,
                                                std::uint32_t limit);
   std::vector<SourceRecord> sources();
+  Coverage coverage(const CoverageQuery& query) { return read_coverage(connection_, query); }
   std::string position(const std::string& source);
   StoreStatus status();
 

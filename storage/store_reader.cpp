@@ -122,6 +122,7 @@ Tail StoreReader::Impl::tail(const TailQuery& query) {
     if (filter.holds(index_row_at(*rows))) reader.add(*rows);
   }
   if (events.size() == query.limit) tail.covered_seq = events.back().seq;
+  tail.facts = coverage_between(connection_, after, tail.covered_seq);
   return tail;
 }
 
@@ -262,6 +263,11 @@ Result<std::vector<ValueCount>> StoreReader::field_values(const std::string& fie
 Result<std::vector<SourceRecord>> StoreReader::sources() {
   using Sources = std::vector<SourceRecord>;
   return impl_->ask<Sources>("list sources", [&] { return Result<Sources>(impl_->sources()); });
+}
+
+Result<Coverage> StoreReader::coverage(const CoverageQuery& query) {
+  return impl_->ask<Coverage>("read what is missing",
+                              [&] { return Result<Coverage>(impl_->coverage(query)); });
 }
 
 Result<std::string> StoreReader::position(const std::string& source) {

@@ -15,6 +15,9 @@ constexpr std::array<string_view, 3> kDirectionWords{"inbound", "outbound", "for
 constexpr std::array<string_view, 11> kReasonWords{
     "rule",      "default-inbound", "default-outbound",  "no-listener", "query-user", "quarantine",
     "boot-time", "app-container",   "service-hardening", "third-party", "unknown"};
+constexpr std::array<string_view, 8> kCoverageWords{
+    "records-missing", "log-cleared",     "log-full",      "logging-stopped",
+    "records-dropped", "records-damaged", "audit-changed", "source-down"};
 
 struct Meaning {
   std::uint16_t event_id;
@@ -70,11 +73,16 @@ template <>
 std::span<const string_view> words<Reason>() noexcept {
   return kReasonWords;
 }
+template <>
+std::span<const string_view> words<CoverageKind>() noexcept {
+  return kCoverageWords;
+}
 
 string_view to_word(Action a) noexcept { return kActionWords[static_cast<std::size_t>(a)]; }
 string_view to_word(Scope s) noexcept { return kScopeWords[static_cast<std::size_t>(s)]; }
 string_view to_word(Direction d) noexcept { return kDirectionWords[static_cast<std::size_t>(d)]; }
 string_view to_word(Reason r) noexcept { return kReasonWords[static_cast<std::size_t>(r)]; }
+string_view to_word(CoverageKind k) noexcept { return kCoverageWords[static_cast<std::size_t>(k)]; }
 
 template <class Enum>
 std::optional<Enum> from_word(string_view word) noexcept {
@@ -87,6 +95,7 @@ template std::optional<Action> from_word<Action>(string_view) noexcept;
 template std::optional<Scope> from_word<Scope>(string_view) noexcept;
 template std::optional<Direction> from_word<Direction>(string_view) noexcept;
 template std::optional<Reason> from_word<Reason>(string_view) noexcept;
+template std::optional<CoverageKind> from_word<CoverageKind>(string_view) noexcept;
 
 string_view protocol_name(std::uint8_t protocol) noexcept {
   const auto it = std::find_if(kProtocols.begin(), kProtocols.end(),

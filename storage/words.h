@@ -25,6 +25,7 @@ std::string_view to_word(Action) noexcept;
 std::string_view to_word(Scope) noexcept;
 std::string_view to_word(Direction) noexcept;
 std::string_view to_word(Reason) noexcept;
+std::string_view to_word(CoverageKind) noexcept;
 
 // Exact, lower case; nullopt for any other text.
 template <class Enum>
@@ -33,6 +34,7 @@ extern template std::optional<Action> from_word<Action>(std::string_view) noexce
 extern template std::optional<Scope> from_word<Scope>(std::string_view) noexcept;
 extern template std::optional<Direction> from_word<Direction>(std::string_view) noexcept;
 extern template std::optional<Reason> from_word<Reason>(std::string_view) noexcept;
+extern template std::optional<CoverageKind> from_word<CoverageKind>(std::string_view) noexcept;
 
 // Every word in declaration order, for messages and the API description.
 template <class Enum>
@@ -45,6 +47,8 @@ template <>
 std::span<const std::string_view> words<Direction>() noexcept;
 template <>
 std::span<const std::string_view> words<Reason>() noexcept;
+template <>
+std::span<const std::string_view> words<CoverageKind>() noexcept;
 
 // IANA keyword in lower case ("tcp", "udp", "icmp", "ipv6-icmp"); empty when we have none.
 std::string_view protocol_name(std::uint8_t protocol) noexcept;

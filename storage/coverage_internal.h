@@ -1,0 +1,26 @@
+#pragma once
+// The table `coverage`. Throws SQLite::Exception.
+
+#include <cstdint>
+#include <vector>
+
+#include "storage/event.h"
+#include "storage/query.h"
+#include "storage/sqlite_internal.h"
+
+namespace blockwatch {
+
+// Stores what the batch tells. A fact that is there already is not added again, at most it becomes
+// longer; nor is one without an end added while another of its kind is open.
+void write_coverage(SqlConnection& connection, const EventBatch& batch, std::uint64_t before_seq);
+
+// Those with before_seq in (after, through], in order.
+std::vector<CoverageFact> coverage_between(SqlConnection& connection, std::uint64_t after,
+                                           std::uint64_t through);
+
+Coverage read_coverage(SqlConnection& connection, const CoverageQuery& query);
+
+// Removes what ended and stands before events that were deleted.
+void delete_coverage(SqlConnection& connection, std::uint64_t deleted_through);
+
+}  // namespace blockwatch
