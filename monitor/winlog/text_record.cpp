@@ -97,7 +97,9 @@ void RecordSink::observe(const TextRecord& record) {
   const auto change = filter_change(record.event_id, *time, record.data);
   if (!change) return;
   hosts_.observe(record.host, *change);
-  if (options_.names != nullptr) options_.names->filter_changed(change->filter_id);
+  if (options_.names != nullptr && change->kind != FilterChange::Kind::kStart) {
+    options_.names->filter_changed(change->filter_id);
+  }
 }
 
 void RecordSink::add_event(const TextRecord& record, std::uint64_t offset) {
