@@ -13,6 +13,8 @@
 
 namespace blockwatch {
 
+class NameResolver;
+
 // Takes a batch in file order; may block (back-pressure). False: stop reading.
 using EmitFn = std::function<bool(EventList&&)>;
 
@@ -25,6 +27,7 @@ struct ReadOptions {
   // Called now and then with the report so far, on the thread that called read; may be empty.
   std::function<void(const FileReport&)> progress;
   std::stop_token stop;
+  NameResolver* names = nullptr;  // of the host that writes the records (text); outlives the reader
 };
 
 inline constexpr std::size_t kMaxBatchEvents = 8192;

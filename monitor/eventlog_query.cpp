@@ -23,7 +23,7 @@ std::string query_of(int number, std::string_view provider, const std::vector<st
 
 std::string eventlog_query(ActionSet record) {
   using namespace companion;
-  std::vector<std::uint32_t> events{kAuditChanged};
+  std::vector<std::uint32_t> events{kAuditChanged, 4608, 5441, 5447};  // winlog/filter_history.h
   for (const std::uint16_t id : kEventIds) {
     if (record.has_event_id(id)) events.push_back(id);
   }

@@ -50,6 +50,13 @@ constexpr auto kPaths = std::to_array<std::string_view>({
     "Event/EventData/Data[@Name='CurrentProfile']",
     "Event/EventData/Data[@Name='IsLoopback']",
     "Event/EventData/Data[@Name='HasRemoteDynamicKeywordAddress']",
+    // 5441 and 5447, as far as they name filters
+    "Event/EventData/Data[@Name='ProviderKey']",
+    "Event/EventData/Data[@Name='ProviderName']",
+    "Event/EventData/Data[@Name='ChangeType']",
+    "Event/EventData/Data[@Name='FilterName']",
+    "Event/EventData/Data[@Name='FilterId']",
+    "Event/EventData/Data[@Name='LayerId']",
     // 4719
     "Event/EventData/Data[@Name='SubjectUserName']",
     "Event/EventData/Data[@Name='SubjectDomainName']",

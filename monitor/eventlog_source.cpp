@@ -51,9 +51,9 @@ struct Memory {
 // One run, from reading the position to the end or a failure.
 class Follower {
  public:
-  Follower(EventLogApi& api, const EventLogOptions& options, const std::string& name,
-           Memory& memory, const PositionFn& position_of, const BatchFn& emit, SourceReport& report,
-           std::stop_token stop)
+  Follower(EventLogApi& api, const EventLogOptions& options, NameResolver* names,
+           const std::string& name, Memory& memory, const PositionFn& position_of,
+           const BatchFn& emit, SourceReport& report, std::stop_token stop)
       : api_(api),
         options_(options),
         name_(name),
@@ -65,6 +65,7 @@ class Follower {
         batch_(std::max(options.batch, 1U)) {
     read_options_.source = name;
     read_options_.record = options.record;
+    read_options_.names = names;
   }
 
   Result<void> run() {
@@ -315,6 +316,10 @@ class Follower {
   // The events, what is known to be missing and the position, to be stored together.
   void hand_on() {
     sink_.flush();
+    if (read_options_.names != nullptr && !list_.events.empty()) {
+      const std::string fault = read_options_.names->fault();
+      if (!fault.empty()) report_.set_error(fault);
+    }
     if (file_report_.damaged > 0) {
       report_.set_error(file_report_.damage.front().what);
       facts_.push_back({.kind = CoverageKind::kRecordsDamaged,
@@ -386,14 +391,16 @@ class Follower {
 
 class EventLogSource final : public EventSource {
  public:
-  EventLogSource(std::unique_ptr<EventLogApi> api, const EventLogOptions& options)
-      : api_(std::move(api)), options_(options) {}
+  EventLogSource(std::unique_ptr<EventLogApi> api, const EventLogOptions& options,
+                 std::unique_ptr<NameResolver> names)
+      : api_(std::move(api)), options_(options), names_(std::move(names)) {}
 
   const std::string& name() const override { return name_; }
 
   Result<void> run(const PositionFn& position_of, const BatchFn& emit, SourceReport& report,
                    std::stop_token stop) override {
-    return Follower(*api_, options_, name_, memory_, position_of, emit, report, std::move(stop))
+    return Follower(*api_, options_, names_.get(), name_, memory_, position_of, emit, report,
+                    std::move(stop))
         .run();
   }
 
@@ -401,14 +408,16 @@ class EventLogSource final : public EventSource {
   const std::string name_ = "windows:" + std::string(kEventLogChannel);
   const std::unique_ptr<EventLogApi> api_;
   const EventLogOptions options_;
+  const std::unique_ptr<NameResolver> names_;
   Memory memory_;
 };
 
 }  // namespace
 
 std::unique_ptr<EventSource> make_eventlog_source(std::unique_ptr<EventLogApi> api,
-                                                  const EventLogOptions& options) {
-  return std::make_unique<EventLogSource>(std::move(api), options);
+                                                  const EventLogOptions& options,
+                                                  std::unique_ptr<NameResolver> names) {
+  return std::make_unique<EventLogSource>(std::move(api), options, std::move(names));
 }
 
 }  // namespace blockwatch

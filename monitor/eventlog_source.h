@@ -8,6 +8,7 @@
 
 #include "monitor/event_source.h"
 #include "monitor/eventlog_api.h"
+#include "monitor/name_resolver.h"
 #include "storage/words.h"
 
 namespace blockwatch {
@@ -24,7 +25,9 @@ struct EventLogOptions {
   std::chrono::milliseconds silence{300'000};
 };
 
+// `names` completes the events of the log, but not those of its archives; may be null.
 std::unique_ptr<EventSource> make_eventlog_source(std::unique_ptr<EventLogApi> api,
-                                                  const EventLogOptions& options);
+                                                  const EventLogOptions& options,
+                                                  std::unique_ptr<NameResolver> names = nullptr);
 
 }  // namespace blockwatch

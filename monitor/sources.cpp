@@ -45,7 +45,7 @@ Result<std::unique_ptr<EventSource>> make_source(const std::string& spec, Action
 Result<std::unique_ptr<EventSource>> make_windows_source(ActionSet record) {
   auto api = open_event_log();
   if (!api) return tl::unexpected(api.error());
-  return make_eventlog_source(std::move(*api), {.record = record});
+  return make_eventlog_source(std::move(*api), {.record = record}, system_names());
 }
 
 }  // namespace blockwatch

@@ -100,7 +100,7 @@ ChunkDecoder::ChunkDecoder(const DecodeOptions& options)
     : options_(options),
       general_(
           [](const void* self, std::uint32_t id) {
-            return winlog::HostKnowledge::is_evidence(id) ||
+            return winlog::HostKnowledge::is_evidence(id) || winlog::tells_of_filters(id) ||
                    static_cast<const ChunkDecoder*>(self)->is_wanted(id);
           },
           this) {
@@ -206,7 +206,7 @@ const char* ChunkDecoder::read_record(const Record& record) {
   if (is_wanted(event_id)) return read_by_plan(record, instance, *entry->plan, event_id);
   if (winlog::HostKnowledge::is_evidence(event_id))
     take_evidence(*entry, instance, record, event_id);
-  return nullptr;
+  return winlog::tells_of_filters(event_id) ? read_generally(record) : nullptr;
 }
 
 bool ChunkDecoder::is_ours(const Value& provider) {
@@ -343,10 +343,18 @@ const char* ChunkDecoder::add_planned(const winlog::SystemFields& system, Plan& 
 
 const char* ChunkDecoder::read_generally(const Record& record) {
   const auto outcome = general_.read(chunk_, record.at + kRecordHeaderSize, record.end);
-  if (outcome == RecordReader::Outcome::kBroken) return general_.fault_text();
+  const bool of_filters = winlog::tells_of_filters(general_.event_id());
+  if (outcome == RecordReader::Outcome::kBroken)  // damage is told of what was asked for
+    return of_filters ? nullptr : general_.fault_text();
   if (outcome == RecordReader::Outcome::kSkipped) return nullptr;
   if (!winlog::is_wanted_provider(general_.text(Slot::kProvider))) return nullptr;
   TextArena& arena = list().text;
+  if (of_filters) {
+    auto told = filter_evidence(general_, from_filetime(record.header.filetime),
+                                list().events.size(), arena);
+    if (told) events_->filters.push_back(*told);
+    return nullptr;
+  }
   const auto version = fitting<std::uint8_t>(general_.number(Slot::kVersion));
   if (winlog::HostKnowledge::is_evidence(general_.event_id())) {
     add_evidence(arena.copy(general_.text(Slot::kHost)), general_.event_id(), version);

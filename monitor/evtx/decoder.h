@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "monitor/evtx/chunk.h"
+#include "monitor/evtx/filter_evidence.h"
 #include "monitor/evtx/plan_cache.h"
 #include "monitor/evtx/record_reader.h"
 #include "monitor/evtx/text_cache.h"
@@ -29,6 +30,7 @@ struct Evidence {
 struct DecodedEvents {
   EventList list;
   std::vector<Evidence> evidence;
+  std::vector<FilterEvidence> filters;  // texts in the events' arena
 };
 
 // A list that has this many events when a chunk ends is followed by another one.

@@ -82,10 +82,15 @@ class Consumer {
 
   void settle(DecodedEvents& decoded) {
     auto next = decoded.evidence.begin();
+    auto filter = decoded.filters.begin();
     for (std::size_t i = 0; i <= decoded.list.events.size(); ++i) {
       for (; next != decoded.evidence.end() && next->before == i; ++next)
         knowledge_.observe(next->host, next->event_id, next->version);
-      if (i < decoded.list.events.size()) knowledge_.settle(decoded.list.events[i]);
+      for (; filter != decoded.filters.end() && filter->before == i; ++filter)
+        knowledge_.observe(filter->host, filter->change);
+      if (i < decoded.list.events.size()) {
+        knowledge_.settle(decoded.list.events[i], decoded.list.text);
+      }
     }
   }
 

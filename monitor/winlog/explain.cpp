@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "monitor/winlog/codes.h"
+#include "monitor/winlog/note.h"
 #include "monitor/winlog/reason.h"
 #include "storage/words.h"
 
@@ -29,8 +30,11 @@ std::string protocol_word(const Event& event) {
 std::string owner(const Event& event) {
   if (event.application.empty()) return "no process";
   std::string text(event.application);
-  if (event.process_id) text += " (process " + std::to_string(*event.process_id) + ")";
-  return text;
+  if (!event.process_id) return text;
+  text += " (process " + std::to_string(*event.process_id);
+  const std::string_view services = note_of(event, kServiceNote);
+  if (!services.empty()) text += ", running " + std::string(services);
+  return text + ")";
 }
 
 std::string traffic(const Event& event, std::string_view noun) {
@@ -95,6 +99,7 @@ std::string filter_text(const Event& event) {
 }
 
 std::string why(const Event& event, const Finding& finding) {
+  const std::string_view provider = note_of(event, kFilterProviderNote);
   switch (finding.reason) {
     case Reason::kRule:
       return " A firewall rule decided it: " + std::string(event.filter_origin) + ".";
@@ -123,7 +128,8 @@ std::string why(const Event& event, const Finding& finding) {
     case Reason::kServiceHardening:
       return " Windows Service Hardening limits this service to the network access it declared.";
     case Reason::kThirdParty:
-      return " The filter is not one of Windows Firewall's: another program put it there.";
+      return " The filter is not one of Windows Firewall's: another program put it there" +
+             (provider.empty() ? "" : ", under the name \"" + std::string(provider) + "\"") + ".";
     case Reason::kUnknown:
       break;
   }
@@ -132,6 +138,7 @@ std::string why(const Event& event, const Finding& finding) {
     return " Windows Firewall itself never blocks listening, so another program's filter is the "
            "likely cause; the record does not name it.";
   }
+  if (!event.filter_name.empty()) return " The filter's name is all that is known of its purpose.";
   return " The record does not say why; the filter id can be looked up while the filter lives.";
 }
 
@@ -174,6 +181,8 @@ std::vector<std::string> evidence_of(const Event& event, const Finding& finding)
   add("filter_origin", event.filter_origin);
   if (event.filter_id) add("filter_id", std::to_string(*event.filter_id));
   add("filter_name", event.filter_name);
+  add("filter_provider", note_of(event, kFilterProviderNote));
+  add("service", note_of(event, kServiceNote));
   add("layer", event.layer);
   if (event.layer_id) add("layer_id", std::to_string(*event.layer_id));
   if (finding.basis == Basis::kNoProcess || finding.basis == Basis::kDiscardLayer) {
@@ -186,8 +195,10 @@ std::string_view confidence_of(Basis basis) {
   switch (basis) {
     case Basis::kFilterOrigin:
     case Basis::kFilterOriginIsRule:
+    case Basis::kFilterProvider:
     case Basis::kDiscardLayer:
       return "high";
+    case Basis::kFilterName:
     case Basis::kNoProcess:
     case Basis::kEventId:
       return "medium";

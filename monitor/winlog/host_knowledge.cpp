@@ -20,6 +20,8 @@ namespace {
 // time; the least recently seen host and the oldest address make room.
 constexpr std::size_t kMaxHosts = 4096;
 constexpr std::size_t kMaxAddresses = 64;
+// Of all hosts together. Windows has some 1,500 filters; when there are more, all are learned anew.
+constexpr std::size_t kMaxFilters = 65'536;
 
 // Where Windows puts the host's own side of an inbound 5156 or 5157.
 enum class Generation : std::uint8_t {
@@ -33,6 +35,7 @@ struct Host {
   std::string name;
   std::optional<Generation> generation;
   std::vector<IpAddress> addresses;
+  FilterHistory filters;
   std::size_t oldest = 0;  // of `addresses`, once they are full
 
   std::size_t found = 0;  // of `addresses`, where the last one that was looked for stood
@@ -149,6 +152,7 @@ struct HostKnowledge::Impl {
   // Most recently seen first. The map's keys point into the list's nodes, which never move.
   std::list<Host> hosts;
   std::unordered_map<std::string_view, std::list<Host>::iterator> by_name;
+  std::size_t filters = 0;  // of all hosts
 
   Host& host(std::string_view name) {
     if (!hosts.empty() && hosts.front().name == name) return hosts.front();
@@ -159,6 +163,7 @@ struct HostKnowledge::Impl {
     }
     if (hosts.size() == kMaxHosts) {
       by_name.erase(hosts.back().name);
+      filters -= hosts.back().filters.size();
       hosts.pop_back();
     }
     hosts.emplace_front().name = name;
@@ -191,7 +196,19 @@ void HostKnowledge::observe(std::string_view host, std::uint32_t event_id, std::
   impl_->host(host).generation = version >= 2 ? Generation::kNew : Generation::kOld;
 }
 
-void HostKnowledge::settle(Event& event) {
+void HostKnowledge::observe(std::string_view host, const FilterChange& change) {
+  if (host.size() > kMaxNameBytes) return;
+  if (impl_->filters >= kMaxFilters) {
+    for (Host& known : impl_->hosts) known.filters = {};
+    impl_->filters = 0;
+  }
+  FilterHistory& history = impl_->host(host).filters;
+  impl_->filters -= history.size();
+  history.add(change);
+  impl_->filters += history.size();
+}
+
+void HostKnowledge::settle(Event& event, TextArena& text) {
   const bool packet = event.event_id == 5152 || event.event_id == 5153;
   const bool connection = event.event_id == 5156 || event.event_id == 5157;
   const Scope scope = scope_of(event.event_id);
@@ -210,6 +227,10 @@ void HostKnowledge::settle(Event& event) {
     host.learn(event.local_address);
   }
   move_icmp_ports(event);
+  // What has no record number is recognised by its content, which must not depend on what came
+  // before.
+  if (!event.record_id || !event.filter_name.empty()) return;
+  if (const Filter* filter = host.filters.find(event)) set_filter(event, *filter, text);
 }
 
 }  // namespace blockwatch::winlog

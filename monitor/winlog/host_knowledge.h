@@ -1,11 +1,13 @@
 #pragma once
-// Which side of an inbound 5156/5157 is the host's own: Windows versions disagree (README.md).
+// What the records of a host tell about its later ones: which side of an inbound 5156/5157 is its
+// own, for Windows versions disagree (README.md), and the names of its filters.
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string_view>
 
+#include "monitor/winlog/filter_history.h"
 #include "storage/event.h"
 
 namespace blockwatch::winlog {
@@ -28,9 +30,12 @@ class HostKnowledge {
     return event_id == 4624 || event_id == 4688;
   }
 
+  void observe(std::string_view host, const FilterChange& change);
+
   // Swaps the sides of `event` (as winlog::to_event leaves it) when the evidence says that Dest is
-  // the host's own side, turns ICMP ports into type and code, and learns from the event.
-  void settle(Event& event);
+  // the host's own side, turns ICMP ports into type and code, and learns from the event. Names its
+  // filter. The event's text is in `text`.
+  void settle(Event& event, TextArena& text);
 
  private:
   struct Impl;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "monitor/winlog/filter.h"
+#include "monitor/winlog/note.h"
 #include "storage/words.h"
 
 namespace blockwatch::winlog {
@@ -70,6 +72,12 @@ Finding find_reason(const Event& event, std::optional<Reason> default_filter) no
   }
   if (permitted) return {};
   if (event.event_id == 5031) return {Reason::kQueryUser, Basis::kEventId};
+  if (!event.filter_name.empty()) {
+    if (!note_of(event, kFilterProviderNote).empty()) {
+      return {Reason::kThirdParty, Basis::kFilterProvider};
+    }
+    if (const auto own = reason_of_filter(event.filter_name)) return {*own, Basis::kFilterName};
+  }
   if (is_discard_layer(event.layer_id)) return {Reason::kNoListener, Basis::kDiscardLayer};
   if (event.layer == "transport" && !event.process_id && event.application.empty()) {
     return {Reason::kNoListener, Basis::kNoProcess};

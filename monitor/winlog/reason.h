@@ -14,6 +14,8 @@ enum class Basis : std::uint8_t {
   kNone,                // the record says nothing
   kFilterOrigin,        // the origin names one of Windows' own default filters
   kFilterOriginIsRule,  // the origin is a rule's id or name
+  kFilterProvider,      // a program other than Windows put the filter there
+  kFilterName,          // the filter has the name of one of Windows Firewall's own
   kDiscardLayer,        // the layer where only stealth mode drops
   kNoProcess,           // transport layer without a process
   kEventId,             // the id alone has this meaning
@@ -24,7 +26,8 @@ struct Finding {
   Basis basis = Basis::kNone;
 };
 
-// Reads event_id, filter_origin, layer, layer_id, process_id and application. An origin on a
+// Reads event_id, filter_origin, filter_name, the note of the filter's provider, layer, layer_id,
+// process_id and application. An origin on a
 // permitted event is evidence only when it is a rule: real permits carry "Quarantine Default".
 Finding find_reason(const Event& event) noexcept;
 

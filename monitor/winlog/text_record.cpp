@@ -4,6 +4,7 @@
 #include <limits>
 #include <utility>
 
+#include "monitor/name_resolver.h"
 #include "storage/words.h"
 
 namespace blockwatch::winlog {
@@ -70,10 +71,7 @@ bool RecordSink::take(const TextRecord& record, std::uint64_t offset) {
     add_event(record, offset);
   } else {
     ++report_.records;
-    if (record.version && HostKnowledge::is_evidence(record.event_id) &&
-        is_wanted_provider(record.provider)) {
-      hosts_.observe(record.host, record.event_id, *record.version);
-    }
+    if (is_wanted_provider(record.provider)) observe(record);
   }
   if (options_.progress && report_.records % kRecordsPerProgress == 0) options_.progress(report_);
   if (options_.stop.stop_requested()) return false;
@@ -87,6 +85,21 @@ ReadFn RecordSink::reading(const ReadFn& input) {
     if (!flush()) return std::size_t{0};
     return input(buffer);
   };
+}
+
+void RecordSink::observe(const TextRecord& record) {
+  if (record.version && HostKnowledge::is_evidence(record.event_id)) {
+    hosts_.observe(record.host, record.event_id, *record.version);
+  }
+  if (!tells_of_filters(record.event_id) || !all_utf8(record)) return;
+  const auto time = parse_rfc3339(record.time, /*zone_optional=*/true);
+  if (!time) return;
+  const auto change = filter_change(record.event_id, *time, record.data);
+  if (!change) return;
+  hosts_.observe(record.host, *change);
+  if (options_.names != nullptr && change->kind != FilterChange::Kind::kStart) {
+    options_.names->filter_changed(change->filter_id);
+  }
 }
 
 void RecordSink::add_event(const TextRecord& record, std::uint64_t offset) {
@@ -124,7 +137,8 @@ void RecordSink::add_event(const TextRecord& record, std::uint64_t offset) {
   }
   if (record.process_id) event->process_id = record.process_id;
   event->source = source_;
-  hosts_.settle(*event);
+  hosts_.settle(*event, list_.text);
+  if (options_.names != nullptr) options_.names->resolve(*event, list_.text);
   list_.events.push_back(*event);
   ++report_.records;
   ++report_.wanted;

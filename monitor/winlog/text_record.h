@@ -68,6 +68,7 @@ class RecordSink {
   ReadFn reading(const ReadFn& input);
 
  private:
+  void observe(const TextRecord& record);
   void add_event(const TextRecord& record, std::uint64_t offset);
   std::string_view keep(std::string_view text, std::string_view& last);
 

@@ -26,7 +26,8 @@ std::vector<std::size_t> terms_of(const std::string& query) {
 
 TEST(EventLogQuery, AsksForTheActionsAndTheirCompanionsOnly) {
   const std::string blocks = eventlog_query(ActionSet{0b001});
-  for (const char* id : {"5031", "5155", "5157", "5159", "4719", "1100", "1102", "1104", "1105"}) {
+  for (const char* id : {"5031", "5155", "5157", "5159", "4719", "5441", "5447", "4608", "1100",
+                         "1102", "1104", "1105"}) {
     EXPECT_NE(blocks.find(std::string("EventID=") + id), std::string::npos) << id;
   }
   for (const char* id : {"5150", "5152", "5156", "4624"}) {

@@ -16,7 +16,8 @@ Fields with(Fields fields, std::string name, std::string value) {
 }
 
 Event settled(HostKnowledge& hosts, Built& built) {
-  hosts.settle(*built.event);
+  TextArena text;
+  hosts.settle(*built.event, text);
   return *built.event;
 }
 
