@@ -27,8 +27,8 @@ inline constexpr std::size_t kAuditSubcategories = 59;
 // Index of a subcategory: the GUIDs are {0CCE9210...} to {0CCE924A...}, without a hole.
 using AuditId = std::uint8_t;
 constexpr std::uint8_t kFirstAuditGuidByte = 0x10;
-inline constexpr AuditId kPacketDrop = 0x25 - kFirstAuditGuidByte;
-inline constexpr AuditId kConnection = 0x26 - kFirstAuditGuidByte;
+inline constexpr AuditId kAuditPacketDrop = 0x25 - kFirstAuditGuidByte;
+inline constexpr AuditId kAuditConnection = 0x26 - kFirstAuditGuidByte;
 
 struct AuditSubcategory {
   AuditId id = 0;

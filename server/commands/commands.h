@@ -10,6 +10,7 @@ int run_serve(const ServeConfig& config);
 int run_import(const ImportConfig& config);
 int run_query(const QueryConfig& config);
 int run_token(const TokenConfig& config);
+int run_audit(const AuditConfig& config);
 int run_routes();
 
 // "blockwatchd: MESSAGE" on stderr; the exit code for the error.

@@ -57,7 +57,7 @@ TEST(AuditCsv, ReadsWhatAuditpolWrites) {
   const auto csv = AuditCsv::parse(sample());
   ASSERT_TRUE(csv) << csv.error().message;
   AuditPolicy expected;
-  expected.at(kConnection) = AuditFlags{false, false};
+  expected.at(kAuditConnection) = AuditFlags{false, false};
   expected.at(0x1B - kFirstAuditGuidByte) = AuditFlags{true, true};
   EXPECT_EQ(csv->policy(), expected);
   EXPECT_EQ(csv->bytes(), sample());
@@ -66,9 +66,9 @@ TEST(AuditCsv, ReadsWhatAuditpolWrites) {
 TEST(AuditCsv, ChangesOneRowAndKeepsEveryOtherByte) {
   auto csv = AuditCsv::parse(sample());
   ASSERT_TRUE(csv);
-  csv->set(kConnection, {false, true});
+  csv->set(kAuditConnection, {false, true});
   EXPECT_EQ(csv->bytes(), replaced(sample(), "No Auditing,,0", "Failure,,2"));
-  csv->set(kPacketDrop, {true, false});
+  csv->set(kAuditPacketDrop, {true, false});
   const std::string row =
       "PC01,System,Filtering Platform Packet "
       "Drop,{0CCE9225-69AE-11D9-BED3-505054503030},Success,,1\r\n";
@@ -86,10 +86,10 @@ TEST(AuditCsv, ReadsByPositionInAnyLanguage) {
       "berwachung,,0";
   auto csv = AuditCsv::parse(german);
   ASSERT_TRUE(csv) << csv.error().message;
-  EXPECT_EQ(csv->policy().at(kConnection), (AuditFlags{false, true}));
+  EXPECT_EQ(csv->policy().at(kAuditConnection), (AuditFlags{false, true}));
   // The word for "off" is the one of the file; the last line has no end and gets one.
-  csv->set(kConnection, {});
-  csv->set(kPacketDrop, {false, true});
+  csv->set(kAuditConnection, {});
+  csv->set(kAuditPacketDrop, {false, true});
   const std::string expected = replaced(german, "Fehler,,2",
                                         "Keine \xDC"
                                         "berwachung,,0") +
@@ -104,7 +104,7 @@ TEST(AuditCsv, KeepsEncodings) {
     auto csv = AuditCsv::parse(bytes);
     ASSERT_TRUE(csv) << csv.error().message;
     EXPECT_EQ(csv->bytes(), bytes);
-    csv->set(kConnection, {true, true});
+    csv->set(kAuditConnection, {true, true});
     const auto again = AuditCsv::parse(csv->bytes());
     ASSERT_TRUE(again);
     EXPECT_EQ(again->policy(), csv->policy());
@@ -191,11 +191,11 @@ TEST(AuditPolicyTable, HasEverySubcategoryOnce) {
   }
   EXPECT_THAT(seen, testing::Each(1));
   EXPECT_EQ(categories.size(), 9U);
-  EXPECT_EQ(audit_guid(kConnection), "{0CCE9226-69AE-11D9-BED3-505054503030}");
-  EXPECT_EQ(audit_slug(kConnection), "filtering-platform-connection");
-  EXPECT_EQ(audit_slug(kPacketDrop), "filtering-platform-packet-drop");
+  EXPECT_EQ(audit_guid(kAuditConnection), "{0CCE9226-69AE-11D9-BED3-505054503030}");
+  EXPECT_EQ(audit_slug(kAuditConnection), "filtering-platform-connection");
+  EXPECT_EQ(audit_slug(kAuditPacketDrop), "filtering-platform-packet-drop");
   EXPECT_EQ(audit_slug(0x47 - kFirstAuditGuidByte), "user-device-claims");
-  EXPECT_EQ(find_audit_subcategory("0cce9226-69ae-11d9-bed3-505054503030"), kConnection);
+  EXPECT_EQ(find_audit_subcategory("0cce9226-69ae-11d9-bed3-505054503030"), kAuditConnection);
   EXPECT_FALSE(find_audit_subcategory("{0CCE924B-69AE-11D9-BED3-505054503030}"));
   EXPECT_FALSE(find_audit_subcategory(""));
 }

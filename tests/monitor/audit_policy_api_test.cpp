@@ -91,27 +91,28 @@ constexpr AuditFlags kFailureOnly{false, true};
 
 TEST_F(ApiAuditPolicy, ReadsTheFlagsOnly) {
   windows_.policy = {};
-  windows_.policy.at(kConnection) = kAuditFailure;
-  windows_.policy.at(kPacketDrop) = kAuditNone;  // "off" may be told as 4 or 0
+  windows_.policy.at(kAuditConnection) = kAuditFailure;
+  windows_.policy.at(kAuditPacketDrop) = kAuditNone;  // "off" may be told as 4 or 0
   windows_.policy.at(0) = kAuditSuccess | kAuditFailure;
   const auto read = policy_->read();
   ASSERT_TRUE(read) << read.error().message;
-  EXPECT_EQ(read->at(kConnection), kFailureOnly);
-  EXPECT_EQ(read->at(kPacketDrop), AuditFlags{});
+  EXPECT_EQ(read->at(kAuditConnection), kFailureOnly);
+  EXPECT_EQ(read->at(kAuditPacketDrop), AuditFlags{});
   EXPECT_EQ(read->at(0), (AuditFlags{true, true}));
   EXPECT_EQ(read->at(1), AuditFlags{});
   EXPECT_EQ(policy_->kind(), "windows");
 }
 
 TEST_F(ApiAuditPolicy, OffIsNoneAndNotUnchanged) {
-  windows_.policy.at(kConnection) = kAuditSuccess;
-  const std::array<AuditSetting, 2> settings{{{kConnection, {}}, {kPacketDrop, kFailureOnly}}};
+  windows_.policy.at(kAuditConnection) = kAuditSuccess;
+  const std::array<AuditSetting, 2> settings{
+      {{kAuditConnection, {}}, {kAuditPacketDrop, kFailureOnly}}};
   ASSERT_TRUE(policy_->set(settings));
   EXPECT_THAT(windows_.sets, testing::ElementsAre(testing::ElementsAre(kAuditNone, kAuditFailure)));
   const auto read = policy_->read();
   ASSERT_TRUE(read);
-  EXPECT_EQ(read->at(kConnection), AuditFlags{});
-  EXPECT_EQ(read->at(kPacketDrop), kFailureOnly);
+  EXPECT_EQ(read->at(kAuditConnection), AuditFlags{});
+  EXPECT_EQ(read->at(kAuditPacketDrop), kFailureOnly);
 }
 
 TEST_F(ApiAuditPolicy, AnOlderWindowsLacksTheNewestSubcategories) {
@@ -129,7 +130,7 @@ TEST_F(ApiAuditPolicy, AnOlderWindowsLacksTheNewestSubcategories) {
 
 TEST_F(ApiAuditPolicy, WithoutThePrivilegeTheSecurityObjectDecides) {
   windows_.holds_privilege = false;
-  const std::array<AuditSetting, 1> settings{{{kConnection, kFailureOnly}}};
+  const std::array<AuditSetting, 1> settings{{{kAuditConnection, kFailureOnly}}};
   auto refused = policy_->set(settings);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, ErrorCode::kPermission);
@@ -152,7 +153,7 @@ TEST_F(ApiAuditPolicy, TellsErrorsApart) {
       {kErrorInvalidParameter, ErrorCode::kInvalidArgument},
       {kErrorFileNotFound, ErrorCode::kInvalidArgument},
       {31, ErrorCode::kIo}};
-  const std::array<AuditSetting, 1> settings{{{kConnection, kFailureOnly}}};
+  const std::array<AuditSetting, 1> settings{{{kAuditConnection, kFailureOnly}}};
   for (const auto& [error, code] : expected) {
     windows_.query_error = error;
     const auto read = policy_->read();
@@ -168,16 +169,16 @@ TEST_F(ApiAuditPolicy, TellsErrorsApart) {
 }
 
 TEST_F(ApiAuditPolicy, ACallThatFailsHalfWayIsUndone) {
-  windows_.policy.at(kConnection) = kAuditSuccess;
+  windows_.policy.at(kAuditConnection) = kAuditSuccess;
   windows_.set_error = 31;
   windows_.set_before_error = 1;
   const std::array<AuditSetting, 2> settings{
-      {{kConnection, kFailureOnly}, {kPacketDrop, kFailureOnly}}};
+      {{kAuditConnection, kFailureOnly}, {kAuditPacketDrop, kFailureOnly}}};
   EXPECT_FALSE(policy_->set(settings));
   const auto read = policy_->read();
   ASSERT_TRUE(read);
-  EXPECT_EQ(read->at(kConnection), (AuditFlags{true, false}));
-  EXPECT_EQ(read->at(kPacketDrop), AuditFlags{});
+  EXPECT_EQ(read->at(kAuditConnection), (AuditFlags{true, false}));
+  EXPECT_EQ(read->at(kAuditPacketDrop), AuditFlags{});
 }
 
 TEST_F(ApiAuditPolicy, AConflictIsALegacyPolicyThatWins) {
@@ -199,7 +200,7 @@ TEST(ApiAuditPolicyTable, WithoutTheFunctionsItSaysSo) {
 
 TEST(ApiAuditPolicyTable, TheGuidIsTheOneOfTheText) {
   EXPECT_EQ(
-      windows_guid(kConnection),
+      windows_guid(kAuditConnection),
       (WindowsGuid{0x0CCE9226, 0x69AE, 0x11D9, {0xBE, 0xD3, 0x50, 0x50, 0x54, 0x50, 0x30, 0x30}}));
   EXPECT_EQ(sizeof(WindowsAuditInformation), 36U);
 }
