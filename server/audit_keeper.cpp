@@ -173,7 +173,7 @@ Result<AuditBackupRecord> AuditKeeper::back_up(const std::string& who) {
 }
 
 Result<AuditPolicy> AuditKeeper::catch_up() {
-  const auto policy = source_->read();
+  auto policy = source_->read();
   if (!policy) return policy;
   if (auto settled = settle(*policy); !settled) return tl::unexpected(settled.error());
   if (auto noted = note_outside(*policy); !noted) return tl::unexpected(noted.error());

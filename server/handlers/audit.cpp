@@ -61,8 +61,10 @@ void take_settings(const Json& settings, BodyMembers& members, AuditRequest& wan
     return members.fault("settings", "an object with a member for each subcategory");
   }
   std::array<bool, kAuditSubcategories> named{};
-  for (const auto& [name, value] : settings.items()) {
+  for (const auto& item : settings.items()) {
     if (faults.size() >= kMaxFaults) return;
+    const std::string& name = item.key();
+    const Json& value = item.value();
     const auto add_fault = [&](std::string expected) {
       faults.push_back({"settings." + shorten_utf8(name, 60), {}, std::move(expected)});
     };
