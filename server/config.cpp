@@ -87,6 +87,13 @@ void add_record(CLI::App& app, ActionSet& record) {
       ->default_str("block,drop");
 }
 
+void add_audit_policy(CLI::App& app, std::string& path) {
+  app.add_option("--audit-policy", path,
+                 "A file of auditpol /backup instead of the system's policy (default where it has "
+                 "none: audit-policy.csv beside the database)")
+      ->type_name("FILE");
+}
+
 void add_serve_options(CLI::App& app, ServeConfig& config) {
   app.add_option_function<std::string>(
          "--listen", [&config](const std::string& text) { parse_listen(text, config); },
@@ -123,6 +130,65 @@ void add_serve_options(CLI::App& app, ServeConfig& config) {
       ->type_name("NAME")
       ->allow_extra_args(false);
   app.add_flag("--require-token", config.require_token, "Reading needs a token too");
+  add_audit_policy(app, config.audit_policy_path);
+}
+
+void add_on_off(CLI::App& app, const char* name, std::optional<bool>& flag, const char* help) {
+  app.add_option_function<std::string>(
+         name, [&flag](const std::string& word) { flag = word == "on"; }, help)
+      ->check(CLI::IsMember({"on", "off"}))
+      ->type_name("on|off");
+}
+
+// `blockwatchd audit VERB`.
+CLI::App* add_audit(CLI::App& app, AuditConfig& config) {
+  CLI::App* audit = app.add_subcommand("audit", "Read and change what Windows is told to audit");
+  audit->require_subcommand(1);
+  add_db(*audit, config.db_path);
+  add_audit_policy(*audit, config.policy_path);
+  const auto verb = [&](const char* name, const char* help, AuditConfig::Verb value) {
+    CLI::App* command = audit->add_subcommand(name, help)->fallthrough();
+    command->callback([&config, value] { config.verb = value; });
+    return command;
+  };
+  const auto add_change_options = [&](CLI::App& command) {
+    command
+        .add_option("--revert-after", config.revert_after,
+                    "Put it back after this time (15m, 2h): the service does it, or the next "
+                    "command after that")
+        ->type_name("TIME");
+    command.add_flag("--dry-run", config.dry_run, "Only tell what would change");
+    command.add_flag("--json", config.json, "The change as JSON");
+  };
+  CLI::App* get = verb("get", "Show it", AuditConfig::Verb::kGet);
+  get->add_option("SUBCATEGORY", config.subcategories, "GUIDs or short names");
+  get->add_flag("--all", config.all, "All subcategories, not only the filtering platform's");
+  get->add_flag("--json", config.json, "JSON, also on a terminal");
+  get->footer("  blockwatchd audit get\n  blockwatchd audit get --json logon");
+
+  CLI::App* set = verb("set", "Change it", AuditConfig::Verb::kSet);
+  set->add_option("SUBCATEGORY", config.subcategories, "GUIDs or short names");
+  set->add_option("--preset", config.preset, "Instead: connections, packets or off")
+      ->type_name("NAME");
+  add_on_off(*set, "--success", config.success, "Audit successes");
+  add_on_off(*set, "--failure", config.failure, "Audit failures");
+  add_change_options(*set);
+  set->footer(
+      "  blockwatchd audit set --preset connections --dry-run\n"
+      "  blockwatchd audit set filtering-platform-packet-drop --failure on --revert-after 15m");
+
+  CLI::App* backup = verb("backup", "Write it in the format of auditpol /backup, and keep a copy",
+                          AuditConfig::Verb::kBackup);
+  backup->add_option("FILE", config.file, "Where to; standard output without it");
+  backup->footer("  blockwatchd audit backup before.csv");
+
+  CLI::App* restore = verb("restore", "Set it as it was backed up", AuditConfig::Verb::kRestore);
+  restore->add_option("FILE", config.file, "A file of auditpol /backup; - is standard input");
+  restore->add_option("--id", config.backup, "Instead: a backup that is kept in the trail")
+      ->type_name("ID");
+  add_change_options(*restore);
+  restore->footer("  blockwatchd audit restore before.csv\n  blockwatchd audit restore --id 7");
+  return audit;
 }
 
 // The values of `blockwatchd query`: name=value words and --name value pairs, in order.
@@ -163,6 +229,7 @@ std::variant<CommandConfig, int> parse_command_line(const std::vector<std::strin
   QueryConfig query;
   TokenConfig token;
   ServiceConfig service;
+  AuditConfig audit;
 
   CLI::App app{"What was blocked on my network, by what, and why", "blockwatchd"};
   app.set_version_flag("--version", BLOCKWATCH_VERSION);
@@ -223,6 +290,8 @@ std::variant<CommandConfig, int> parse_command_line(const std::vector<std::strin
   CLI::App* run = service_command->add_subcommand("run", "What Windows' service manager starts");
   run->prefix_command()->fallthrough(false);
 
+  const CLI::App* audit_command = add_audit(app, audit);
+
   CLI::App* routes_command =
       app.add_subcommand("routes", "List every route: method, path, operation id");
 
@@ -253,6 +322,7 @@ std::variant<CommandConfig, int> parse_command_line(const std::vector<std::strin
       }
       return CommandConfig{service};
     }
+    if (audit_command->parsed()) return CommandConfig{audit};
     if (routes_command->parsed()) return CommandConfig{RoutesConfig{}};
     return CommandConfig{serve};
   } catch (const CLI::ParseError& e) {

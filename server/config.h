@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <iostream>
+#include <optional>
 #include <string>
 #include <utility>
 #include <variant>
@@ -29,7 +30,8 @@ struct ServeConfig {
   std::string token_path;  // empty: beside the database
   std::vector<std::string> extra_hosts;
   bool require_token = false;
-  std::string config_path;  // of --config; empty: none
+  std::string config_path;        // of --config; empty: none
+  std::string audit_policy_path;  // empty: the system's, or the file beside the database
 };
 
 struct ImportConfig {
@@ -61,11 +63,28 @@ struct ServiceConfig {
   std::vector<std::string> options;  // of serve; install keeps them, run gets them back
 };
 
+struct AuditConfig {
+  enum class Verb : std::uint8_t { kGet, kSet, kBackup, kRestore };
+  Verb verb = Verb::kGet;
+  std::string db_path;
+  std::string policy_path;                 // as ServeConfig::audit_policy_path
+  std::vector<std::string> subcategories;  // GUIDs or slugs
+  bool all = false;
+  std::string preset;
+  std::optional<bool> success;
+  std::optional<bool> failure;
+  std::string revert_after;
+  std::string file;    // to write or read; empty or "-": standard output or input
+  std::string backup;  // id of a stored one
+  bool dry_run = false;
+  bool json = false;
+};
+
 // Prints "METHOD PATTERN OPERATION_ID" of every route, for the contract test.
 struct RoutesConfig {};
 
-using CommandConfig =
-    std::variant<ServeConfig, ImportConfig, QueryConfig, TokenConfig, ServiceConfig, RoutesConfig>;
+using CommandConfig = std::variant<ServeConfig, ImportConfig, QueryConfig, TokenConfig,
+                                   ServiceConfig, AuditConfig, RoutesConfig>;
 
 // What to do, or the exit code after help was printed (0) or a fault was named in `errors` (2).
 // Arguments are UTF-8.

@@ -17,6 +17,7 @@ int run_import(const ImportConfig& config);
 int run_query(const QueryConfig& config);
 int run_token(const TokenConfig& config);
 int run_service(const ServiceConfig& config);
+int run_audit(const AuditConfig& config);
 int run_routes();
 
 // What serve and the service have in common: serves from `started` until `wait_for_stop` returns,
