@@ -232,6 +232,8 @@ std::variant<CommandConfig, int> parse_command_line(const std::vector<std::strin
   AuditConfig audit;
 
   CLI::App app{"What was blocked on my network, by what, and why", "blockwatchd"};
+  // The same command line everywhere: "/x" is a path on Windows too.
+  app.allow_windows_style_options(false);
   app.set_version_flag("--version", BLOCKWATCH_VERSION);
   app.config_formatter(std::make_shared<JsonConfig>());
   app.allow_config_extras(CLI::config_extras_mode::error);

@@ -21,7 +21,7 @@ WALLS = [
     (["spdlog/*", "fmt/*"], ["server/*.cpp", "storage/*.cpp", "monitor/*.cpp"]),
     (["libdeflate.h", "zlib.h"], ["server/*.cpp", "storage/*.cpp", "monitor/*.cpp"]),
     (["openssl/*"], ["server/*.cpp"]),
-    (["windows.h"], ["*_windows.cpp", "*_windows.h", "monitor/windows/*"]),
+    (["windows.h"], ["*_windows.cpp", "*_windows.h", "monitor/windows/*", "server/windows/*"]),
     (["winevt.h", "ntsecapi.h", "fwpmu.h"], ["monitor/windows/*"]),
     (["linux/*", "libmnl/*"], ["monitor/linux/*"]),
     (
@@ -100,7 +100,7 @@ PLANTED = [
     ("server/handlers/a.cpp", '#include "monitor/event_source.h"'),
     ("server/handlers/a.cpp", "#include <sys/socket.h>"),
     ("server/a.h", "#include <nlohmann/json.hpp>"),
-    ("server/windows/a.cpp", "#include <windows.h>"),
+    ("server/a.cpp", "#include <windows.h>"),
     ("server/a_windows.cpp", "#include <winevt.h>"),
     ("server/a.cpp", '#include "storage/x_internal.h"'),
     ("server/a.cpp", '#include "http.h"'),

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "storage/file_path.h"
 #include "tests/support/temp_dir.h"
 
 namespace blockwatch {
@@ -32,8 +33,9 @@ TEST(FileStateTest, ChangesWithTheFile) {
 }
 
 TEST(FileStateTest, PathsBecomeAbsolute) {
-  EXPECT_EQ(absolute_path("/a/b/../c"), "/a/c");
-  EXPECT_TRUE(absolute_path("x").ends_with("/x"));
+  EXPECT_EQ(to_path(absolute_path("/a/b/../c")).relative_path(), to_path("a/c"));
+  EXPECT_EQ(to_path(absolute_path("x")).filename(), to_path("x"));
+  EXPECT_TRUE(to_path(absolute_path("x")).is_absolute());
 }
 
 }  // namespace

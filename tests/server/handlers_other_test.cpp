@@ -16,7 +16,7 @@ using testing::HasSubstr;
 std::string to_gzip(const std::string& plain) {
   z_stream z{};
   EXPECT_EQ(deflateInit2(&z, 6, Z_DEFLATED, 16 + MAX_WBITS, 8, Z_DEFAULT_STRATEGY), Z_OK);
-  std::string out(deflateBound(&z, plain.size()) + 64, '\0');
+  std::string out(deflateBound(&z, static_cast<uLong>(plain.size())) + 64, '\0');
   std::string input = plain;
   z.next_in = reinterpret_cast<Bytef*>(input.data());
   z.avail_in = static_cast<uInt>(input.size());

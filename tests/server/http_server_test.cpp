@@ -61,7 +61,7 @@ TEST_F(HttpServerTest, AnswersWithTheSecurityHeaders) {
   EXPECT_EQ(response.header("cross-origin-opener-policy"), "same-origin");
   EXPECT_EQ(response.header("x-frame-options"), "DENY");
   EXPECT_EQ(response.header("cache-control"), "no-store");
-  EXPECT_THAT(response.header("date"), testing::MatchesRegex("[A-Z][a-z][a-z], .* GMT"));
+  EXPECT_THAT(response.header("date"), testing::MatchesRegex("..., .* GMT"));
   EXPECT_FALSE(response.headers.contains("server"));
   EXPECT_FALSE(response.headers.contains("access-control-allow-origin"));
 }

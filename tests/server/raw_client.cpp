@@ -8,7 +8,7 @@
 namespace blockwatch {
 namespace {
 
-constexpr std::chrono::seconds kLimit{20};
+constexpr std::chrono::seconds kLimit{60};
 
 std::string lower(std::string text) {
   std::transform(text.begin(), text.end(), text.begin(),

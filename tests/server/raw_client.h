@@ -30,7 +30,7 @@ struct RawResponse {
 // The two ends of a connection.
 std::pair<Socket, Socket> connected_sockets();
 
-// One TCP connection to 127.0.0.1. Waits end after 20 s with a failure result.
+// One TCP connection to 127.0.0.1. Waits end after 60 s with a failure result.
 class RawClient {
  public:
   explicit RawClient(int port, int receive_buffer = 0);
