@@ -1,8 +1,8 @@
 #include "server/config.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <charconv>
-#include <iostream>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
@@ -145,13 +145,25 @@ http::Parameters parse_filters(const std::vector<std::string>& words) {
   return filters;
 }
 
+// What is left of the words without the command itself, which stands together ("service install").
+std::vector<std::string> without_command(std::vector<std::string> words, const CLI::App& command) {
+  const std::vector<std::string> names{command.get_parent()->get_name(), command.get_name()};
+  const auto at = std::search(words.begin(), words.end(), names.begin(), names.end());
+  if (at == words.end())
+    fail(names[0], "write \"" + names[0] + ' ' + names[1] + "\", then options");
+  words.erase(at, at + 2);
+  return words;
+}
+
 }  // namespace
 
-std::variant<CommandConfig, int> parse_command_line(const std::vector<std::string>& arguments) {
+std::variant<CommandConfig, int> parse_command_line(const std::vector<std::string>& arguments,
+                                                    std::ostream& out, std::ostream& errors) {
   ServeConfig serve;
   ImportConfig import_config;
   QueryConfig query;
   TokenConfig token;
+  ServiceConfig service;
 
   CLI::App app{"What was blocked on my network, by what, and why", "blockwatchd"};
   // The same command line everywhere: "/x" is a path on Windows too.
@@ -162,8 +174,9 @@ std::variant<CommandConfig, int> parse_command_line(const std::vector<std::strin
   app.require_subcommand(0, 1);
   app.footer("Without a command: serve. `blockwatchd COMMAND --help` tells more.");
   add_serve_options(app, serve);
-  app.set_config("--config", "", "JSON with the same keys; the command line wins")
-      ->type_name("FILE");
+  CLI::Option* config_file =
+      app.set_config("--config", "", "JSON with the same keys; the command line wins")
+          ->type_name("FILE");
 
   CLI::App* serve_command = app.add_subcommand("serve", "Run the monitor and the HTTP server");
   serve_command->fallthrough();
@@ -203,12 +216,23 @@ std::variant<CommandConfig, int> parse_command_line(const std::vector<std::strin
   revoke->fallthrough();
   revoke->add_option("NAME", token.name, "Its name or the start of its id")->required();
 
+  CLI::App* service_command = app.add_subcommand("service", "Run as a Windows service");
+  service_command->require_subcommand(1)->fallthrough();
+  CLI::App* install = service_command->add_subcommand(
+      "install", "Start with Windows from now on; takes the options of serve");
+  install->fallthrough();
+  CLI::App* uninstall =
+      service_command->add_subcommand("uninstall", "Stop and remove it; its data stays");
+  CLI::App* run = service_command->add_subcommand("run", "What Windows' service manager starts");
+  run->prefix_command()->fallthrough(false);
+
   CLI::App* routes_command =
       app.add_subcommand("routes", "List every route: method, path, operation id");
 
   try {
     // CLI11 takes the words from the back.
     app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
+    if (*config_file) serve.config_path = config_file->as<std::string>();
     if (import_command->parsed()) return CommandConfig{import_config};
     if (query_command->parsed()) {
       query.filters = parse_filters(query_command->remaining());
@@ -220,10 +244,22 @@ std::variant<CommandConfig, int> parse_command_line(const std::vector<std::strin
                                       : TokenConfig::Verb::kList;
       return CommandConfig{token};
     }
+    if (service_command->parsed()) {
+      if (install->parsed()) {
+        service.verb = ServiceConfig::Verb::kInstall;
+        service.serve = serve;
+        service.options = without_command(arguments, *install);
+      } else if (uninstall->parsed()) {
+        service.verb = ServiceConfig::Verb::kUninstall;
+      } else {
+        service.options = without_command(arguments, *run);
+      }
+      return CommandConfig{service};
+    }
     if (routes_command->parsed()) return CommandConfig{RoutesConfig{}};
     return CommandConfig{serve};
   } catch (const CLI::ParseError& e) {
-    const int code = app.exit(e, std::cout, std::cerr);
+    const int code = app.exit(e, out, errors);
     return code == 0 ? kExitSuccess : kExitUsage;
   }
 }

@@ -2,6 +2,7 @@
 // The command line and the configuration file, as plain values with every default named.
 
 #include <cstdint>
+#include <iostream>
 #include <string>
 #include <utility>
 #include <variant>
@@ -28,6 +29,7 @@ struct ServeConfig {
   std::string token_path;  // empty: beside the database
   std::vector<std::string> extra_hosts;
   bool require_token = false;
+  std::string config_path;  // of --config; empty: none
 };
 
 struct ImportConfig {
@@ -52,15 +54,24 @@ struct TokenConfig {
   std::vector<std::string> scopes;
 };
 
+struct ServiceConfig {
+  enum class Verb : std::uint8_t { kInstall, kUninstall, kRun };
+  Verb verb = Verb::kRun;
+  ServeConfig serve;                 // install: what `options` say
+  std::vector<std::string> options;  // of serve; install keeps them, run gets them back
+};
+
 // Prints "METHOD PATTERN OPERATION_ID" of every route, for the contract test.
 struct RoutesConfig {};
 
 using CommandConfig =
-    std::variant<ServeConfig, ImportConfig, QueryConfig, TokenConfig, RoutesConfig>;
+    std::variant<ServeConfig, ImportConfig, QueryConfig, TokenConfig, ServiceConfig, RoutesConfig>;
 
-// What to do, or the exit code after help was printed (0) or a fault was named on stderr (2).
+// What to do, or the exit code after help was printed (0) or a fault was named in `errors` (2).
 // Arguments are UTF-8.
-std::variant<CommandConfig, int> parse_command_line(const std::vector<std::string>& arguments);
+std::variant<CommandConfig, int> parse_command_line(const std::vector<std::string>& arguments,
+                                                    std::ostream& out = std::cout,
+                                                    std::ostream& errors = std::cerr);
 
 // `db_path`, or the default in the data folder when it is empty (see data_folder.h).
 Result<std::string> resolve_db_path(const std::string& db_path);

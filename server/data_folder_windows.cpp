@@ -3,13 +3,12 @@
 // Then windows.h, then what needs it.
 #include <windows.h>
 
-#include <aclapi.h>
 #include <knownfolders.h>
 #include <shlobj.h>
 
 #include <system_error>
-#include <vector>
 
+#include "server/access_check_windows.h"
 #include "server/access_list_windows.h"
 #include "server/data_folder.h"
 #include "server/system_function.h"
@@ -20,40 +19,14 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// What the process's token says of itself; empty when it cannot be asked.
-std::vector<unsigned char> token_information(TOKEN_INFORMATION_CLASS what) {
-  HANDLE token = nullptr;
-  if (!::OpenProcessToken(::GetCurrentProcess(), TOKEN_QUERY, &token)) return {};
-  DWORD size = 0;
-  ::GetTokenInformation(token, what, nullptr, 0, &size);
-  std::vector<unsigned char> bytes(size);
-  if (!::GetTokenInformation(token, what, bytes.data(), size, &size)) bytes.clear();
-  ::CloseHandle(token);
-  return bytes;
-}
-
 bool is_administrator() {
-  const auto bytes = token_information(TokenElevation);
-  return bytes.size() >= sizeof(TOKEN_ELEVATION) &&
-         reinterpret_cast<const TOKEN_ELEVATION*>(bytes.data())->TokenIsElevated != 0;
-}
-
-// Any user may make folders in ProgramData: one that somebody else made beforehand would be theirs.
-bool is_owner_trusted(const fs::path& folder) {
-  PSID owner = nullptr;
-  PSECURITY_DESCRIPTOR descriptor = nullptr;
-  if (::GetNamedSecurityInfoW(folder.c_str(), SE_FILE_OBJECT, OWNER_SECURITY_INFORMATION, &owner,
-                              nullptr, nullptr, nullptr, &descriptor) != ERROR_SUCCESS) {
-    return false;
-  }
-  const auto user = token_information(TokenUser);
-  const bool trusted =
-      ::IsWellKnownSid(owner, WinLocalSystemSid) ||
-      ::IsWellKnownSid(owner, WinBuiltinAdministratorsSid) ||
-      (!user.empty() &&
-       ::EqualSid(owner, reinterpret_cast<const TOKEN_USER*>(user.data())->User.Sid));
-  ::LocalFree(descriptor);
-  return trusted;
+  HANDLE token = nullptr;
+  if (!::OpenProcessToken(::GetCurrentProcess(), TOKEN_QUERY, &token)) return false;
+  TOKEN_ELEVATION elevation{};
+  DWORD size = sizeof(elevation);
+  const bool known = ::GetTokenInformation(token, TokenElevation, &elevation, size, &size) != 0;
+  ::CloseHandle(token);
+  return known && elevation.TokenIsElevated != 0;
 }
 
 tl::unexpected<Error> failure(const fs::path& folder, DWORD error) {
@@ -96,12 +69,15 @@ Result<fs::path> make_data_folder() {
   if (::CreateDirectoryW(folder->c_str(), for_administrators.get())) return folder;
   const DWORD error = ::GetLastError();
   if (error != ERROR_ALREADY_EXISTS) return failure(*folder, error);
+  // Any user may make folders in ProgramData: one that somebody else made beforehand would be
+  // theirs, and one that was made by hand is open to all.
   const DWORD attributes = ::GetFileAttributesW(folder->c_str());
-  if ((attributes & FILE_ATTRIBUTE_REPARSE_POINT) != 0 || !is_owner_trusted(*folder)) {
+  if ((attributes & FILE_ATTRIBUTE_REPARSE_POINT) != 0 ||
+      !is_for_administrators(*folder, kAnyRight, true)) {
     return make_error(ErrorCode::kPermission,
                       to_utf8(*folder) +
-                          ": was made by another user; remove it, or say with --db "
-                          "where the database shall be");
+                          ": is not for administrators alone, or another user made it; remove it, "
+                          "or say with --db where the database shall be");
   }
   return folder;
 }

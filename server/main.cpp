@@ -13,6 +13,7 @@ struct Runner {
   int operator()(const ImportConfig& config) const { return run_import(config); }
   int operator()(const QueryConfig& config) const { return run_query(config); }
   int operator()(const TokenConfig& config) const { return run_token(config); }
+  int operator()(const ServiceConfig& config) const { return run_service(config); }
   int operator()(const RoutesConfig&) const { return run_routes(); }
   int operator()(int exit_code) const { return exit_code; }
   int operator()(const CommandConfig& command) const { return std::visit(*this, command); }
