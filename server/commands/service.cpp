@@ -78,7 +78,7 @@ Result<int> serve_as_service(ServiceLife& life, const std::vector<std::string>& 
   // Only now: a --config file that has been broken since is a fault for the log.
   const auto config = parse_options(options);
   if (!config) return tl::unexpected(config.error());
-  const auto code = serve_until(
+  auto code = serve_until(
       *config,
       [&](const std::string& url) {
         spdlog::info("listening on {}", url);
