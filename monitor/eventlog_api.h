@@ -32,6 +32,9 @@ inline constexpr std::uint32_t kResultStale = 15011;      // cleared or rolled o
 inline constexpr std::uint32_t kInvalidPosition = 15012;  // the same, seen from the position
 }  // namespace log_error
 
+// In words, with what to do about it. `doing`: "read the Security log".
+Error log_failure(const std::string& doing, std::uint32_t code);
+
 struct LogInfo {
   std::uint64_t oldest_record_id = 0;
   std::uint64_t records = 0;  // none: oldest_record_id says nothing

@@ -25,23 +25,6 @@ constexpr int kMostReopens = 10;
 // Signals in a row behind which nothing was.
 constexpr int kMostEmptySignals = 3;
 
-Error failure(const std::string& doing, std::uint32_t code) {
-  const std::string number = " (Windows error " + std::to_string(code) + ")";
-  switch (code) {
-    case log_error::kAccessDenied:
-      return {ErrorCode::kPermission,
-              "no right to read the Security log: run as administrator or as a service, or add the "
-              "account to Event Log Readers" +
-                  number};
-    case log_error::kChannelNotFound:
-      return {ErrorCode::kNotFound, "this Windows has no channel Security" + number};
-    case log_error::kServerUnavailable:
-      return {ErrorCode::kUnavailable, "the event log service does not answer" + number};
-    default:
-      return {ErrorCode::kIo, "cannot " + doing + number};
-  }
-}
-
 // What outlives a failed run.
 struct Memory {
   // Events behind this record could not be rendered. The second time they count as damaged.
@@ -112,7 +95,7 @@ class Follower {
   Result<void> open() {
     subscription_.reset();
     const auto before = api_.info();
-    if (!before) return tl::unexpected(failure("look at the Security log", before.error()));
+    if (!before) return tl::unexpected(log_failure("look at the Security log", before.error()));
     if (archives_due_) read_archives();
     const bool other_file = position_.created != 0 && before->created != position_.created;
     // Of another file nothing is known: the record with this number may be another one.
@@ -124,7 +107,7 @@ class Follower {
       } else if (subscription.error() == log_error::kNotFound) {
         gone = true;
       } else {
-        return tl::unexpected(failure("subscribe to the Security log", subscription.error()));
+        return tl::unexpected(log_failure("subscribe to the Security log", subscription.error()));
       }
     }
     if (gone) {
@@ -133,14 +116,14 @@ class Follower {
       // twice is recognised by the store.
       auto subscription = subscribe(std::nullopt);
       if (!subscription) {
-        return tl::unexpected(failure("subscribe to the Security log", subscription.error()));
+        return tl::unexpected(log_failure("subscribe to the Security log", subscription.error()));
       }
       subscription_ = std::move(*subscription);
     }
     // Asked now, because the log may have been overwritten further before the subscription began.
     opened_ = now();
     const auto info = api_.info();
-    if (!info) return tl::unexpected(failure("look at the Security log", info.error()));
+    if (!info) return tl::unexpected(log_failure("look at the Security log", info.error()));
     hole_unknown_ = false;
     if (gone && has_looked()) find_hole(*info, other_file);
     position_.created = info->created;
@@ -237,11 +220,11 @@ class Follower {
         case log_error::kInvalidPosition:
           break;
         default:
-          return tl::unexpected(failure("read the Security log", code));
+          return tl::unexpected(log_failure("read the Security log", code));
       }
       empty_signals_ = 0;
       if (++reopens_ > kMostReopens) {
-        return tl::unexpected(failure("read the Security log", code));
+        return tl::unexpected(log_failure("read the Security log", code));
       }
       if (auto opened = open(); !opened) return opened;
     }
@@ -254,7 +237,7 @@ class Follower {
       const auto values = subscription_->render(i);
       if (!values && memory_.unreadable_after != before) {
         memory_.unreadable_after = before;
-        return tl::unexpected(failure("render an event", values.error()));
+        return tl::unexpected(log_failure("render an event", values.error()));
       }
       const auto wrong = values ? record_.read(*values)
                                 : "an event that cannot be rendered (Windows error " +
@@ -341,7 +324,7 @@ class Follower {
   Result<void> check_silence() {
     last_life_ = Clock::now();
     const auto info = api_.info();
-    if (!info) return tl::unexpected(failure("look at the Security log", info.error()));
+    if (!info) return tl::unexpected(log_failure("look at the Security log", info.error()));
     const bool grown = info->oldest_record_id + info->records > position_.looked_through + 1;
     return grown ? open() : Result<void>();
   }

@@ -33,6 +33,8 @@ REQUESTS = """
 /api/v1/stats/timeline?bucket=1m&by=direction
 /api/v1/fields/application_name/values?prefix=l
 /api/v1/fields/reason/values
+/api/v1/coverage
+/api/v1/coverage?since=7d&until=1h&limit=10
 /api/v1/sources
 /api/v1/imports/{import}
 /api/v1/imports/nonsense
