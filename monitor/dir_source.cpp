@@ -10,6 +10,7 @@
 #include "monitor/sources.h"
 #include "monitor/wait.h"
 #include "monitor/whole_file.h"
+#include "storage/file_path.h"
 #include "storage/words.h"
 
 namespace blockwatch {
@@ -102,12 +103,11 @@ class DirSource final : public EventSource {
   Result<std::vector<std::string>> list() const {
     std::vector<std::string> names;
     std::error_code error;
-    const fs::path folder(std::u8string(folder_.begin(), folder_.end()));
-    for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
+    for (fs::directory_iterator it(to_path(folder_), error), end; !error && it != end;
+         it.increment(error)) {
       std::error_code ignored;
       if (!it->is_regular_file(ignored)) continue;
-      const auto text = it->path().filename().u8string();
-      std::string name(text.begin(), text.end());
+      std::string name = to_utf8(it->path().filename());
       if (is_event_file_name(name)) names.push_back(std::move(name));
     }
     if (error) return make_error(ErrorCode::kIo, "the folder cannot be read: " + error.message());

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "monitor/winlog/format.h"
+#include "storage/file_path.h"
 
 namespace blockwatch {
 namespace {
@@ -17,15 +18,7 @@ namespace fs = std::filesystem;
 // Enough for the magic of EVTX, a byte order mark, and the first element or member of text.
 constexpr std::size_t kSniffBytes = 4096;
 
-fs::path to_path(const std::string& utf8) {
-  return {reinterpret_cast<const char8_t*>(utf8.data()),
-          reinterpret_cast<const char8_t*>(utf8.data()) + utf8.size()};
-}
-
-std::string last_component(const std::string& path) {
-  const auto name = to_path(path).filename().u8string();
-  return {name.begin(), name.end()};
-}
+std::string last_component(const std::string& path) { return to_utf8(to_path(path).filename()); }
 
 // The first bytes of the input: as few as tell its format, because a pipe may pause after them.
 Result<std::string> read_start(const winlog::ReadFn& input) {
@@ -83,8 +76,7 @@ Result<std::string> copy_to_temporary(const winlog::ReadFn& input) {
     if (*n == 0) break;
   }
   out.close();
-  const auto text = path.u8string();
-  return std::string{text.begin(), text.end()};
+  return to_utf8(path);
 }
 
 }  // namespace

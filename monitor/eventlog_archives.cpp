@@ -9,6 +9,7 @@
 #include "monitor/evtx/file_header.h"
 #include "monitor/evtx/reader.h"
 #include "monitor/whole_file.h"
+#include "storage/file_path.h"
 
 namespace blockwatch {
 namespace {
@@ -20,10 +21,9 @@ std::vector<std::string> list(const std::string& folder) {
   constexpr std::string_view kEnd = ".evtx";
   std::vector<std::string> names;
   std::error_code error;
-  const fs::path path(std::u8string(folder.begin(), folder.end()));
-  for (fs::directory_iterator it(path, error), end; !error && it != end; it.increment(error)) {
-    const auto text = it->path().filename().u8string();
-    std::string name(text.begin(), text.end());
+  fs::directory_iterator it(to_path(folder), error);
+  for (; !error && it != fs::directory_iterator(); it.increment(error)) {
+    std::string name = to_utf8(it->path().filename());
     std::string lower = name;
     std::transform(lower.begin(), lower.end(), lower.begin(), ascii_lower);
     if (lower.starts_with(kBegin) && lower.ends_with(kEnd)) names.push_back(std::move(name));

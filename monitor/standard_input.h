@@ -7,8 +7,7 @@
 
 namespace blockwatch {
 
-// Binary. On POSIX a read ends (with 0 bytes) soon after stop is requested; elsewhere it ends with
-// its input.
+// Binary. A read ends (with 0 bytes) soon after stop is requested.
 winlog::ReadFn standard_input(std::stop_token stop = {});
 
 }  // namespace blockwatch

@@ -162,6 +162,13 @@ std::optional<http::Response> Access::check_token(const AccessRequest& request,
                       {}});
 }
 
+std::string Access::token_name(const AccessRequest& request) const {
+  if (request.authorization.size() != 1) return {};
+  const auto token = bearer_of(request.authorization.front());
+  const auto info = token ? tokens_.find(*token) : std::nullopt;
+  return info ? info->name : std::string();
+}
+
 std::optional<std::int64_t> Access::count_failure(std::string_view peer,
                                                   Clock::time_point now) const {
   const std::lock_guard lock(mutex_);

@@ -58,6 +58,9 @@ class Access {
   std::optional<http::Response> check_token(const AccessRequest& request, Permission permission,
                                             Clock::time_point now = Clock::now()) const;
 
+  // The name of the token that came with the request; empty: none, or not a known one.
+  std::string token_name(const AccessRequest& request) const;
+
  private:
   bool is_own_name(std::string_view authority, std::uint16_t port) const;
   // Seconds to wait, when this wrong token is one too many.

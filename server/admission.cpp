@@ -146,6 +146,9 @@ Admission admit(const RequestHead& head, const Router& router, const Access& acc
     return admission;
   }
   admission.route = match.route;
+  if (permission != Permission::kNothing && permission != Permission::kRead) {
+    admission.token = access.token_name(request);
+  }
   admission.path_values = std::move(match.path_values);
   return admission;
 }

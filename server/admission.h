@@ -19,6 +19,7 @@ namespace blockwatch {
 struct Admission {
   const Route* route = nullptr;  // set: the handler's turn
   std::map<std::string, std::string> path_values;
+  std::string token;                     // name of the token, where the route needs one
   std::optional<http::Response> answer;  // set: the answer, no handler runs
   bool refused = false;                  // the answer is a refusal: close the connection after it
 };

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "server/audit_keeper.h"
 #include "server/embedded.h"
 #include "server/event_streams.h"
 #include "server/import_jobs.h"
@@ -56,6 +57,7 @@ struct ApiContext {
   const CommitSignal& commits;
   ImportJobs& imports;
   EventStreams& streams;
+  AuditKeeper& audit;
   std::function<ServiceStatus()> status;
   std::function<std::vector<SourceStatus>()> sources;
   std::function<std::vector<HealthCheck>()> health;

@@ -12,6 +12,7 @@ std::vector<Route> make_routes(ApiContext& context) {
   };
   const BodyRule no_body;
   const BodyRule event_file{kMaxImportBytes, {}, {"gzip"}};  // the format is told from the bytes
+  const BodyRule json{kMaxJsonBytes, {"application/json"}, {}};
   constexpr bool kStreams = true;
 
   // clang-format off
@@ -23,8 +24,18 @@ std::vector<Route> make_routes(ApiContext& context) {
       {"GET",  "/api/v1/stats/timeline",        "timeline",         kRead,    with(timeline)},
       {"GET",  "/api/v1/fields/{field}/values", "field_values",     kRead,    with(field_values)},
       {"GET",  "/api/v1/sources",               "list_sources",     kRead,    with(list_sources)},
+      {"GET",  "/api/v1/coverage",              "coverage",         kRead,    with(coverage)},
       {"POST", "/api/v1/imports",               "start_import",     kImport,  with(start_import), event_file},
       {"GET",  "/api/v1/imports/{id}",          "get_import",       kRead,    with(get_import)},
+      {"GET",  "/api/v1/audit/policy",          "get_audit_policy",   kRead,  with(get_audit_policy)},
+      {"PUT",  "/api/v1/audit/policy",          "set_audit_policy",   kAudit, with(set_audit_policy), json},
+      {"GET",  "/api/v1/audit/policy/{subcategory}",   "get_audit_subcategory", kRead,  with(get_audit_subcategory)},
+      {"PATCH", "/api/v1/audit/policy/{subcategory}",  "set_audit_subcategory", kAudit, with(set_audit_subcategory), json},
+      {"GET",  "/api/v1/audit/backups",         "list_audit_backups", kRead,  with(list_audit_backups)},
+      {"POST", "/api/v1/audit/backups",         "make_audit_backup",  kAudit, with(make_audit_backup)},
+      {"GET",  "/api/v1/audit/backups/{id}",    "get_audit_backup",   kRead,  with(get_audit_backup)},
+      {"POST", "/api/v1/audit/backups/{id}/restore", "restore_audit_backup", kAudit, with(restore_audit_backup), json},
+      {"GET",  "/api/v1/audit/changes",         "list_audit_changes", kRead,  with(list_audit_changes)},
       {"GET",  "/api/v1/status",                "get_status",       kRead,    with(get_status)},
       {"GET",  "/health/live",                  "health_live",      kNothing, with(health_live)},
       {"GET",  "/health/ready",                 "health_ready",     kNothing, with(health_ready)},

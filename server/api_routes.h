@@ -14,4 +14,7 @@ std::vector<Route> make_routes(ApiContext& context);
 // Of an imported body, as sent and after decompression.
 inline constexpr std::uint64_t kMaxImportBytes = std::uint64_t{4} << 30U;
 
+// Of a change in JSON.
+inline constexpr std::uint64_t kMaxJsonBytes = std::uint64_t{64} << 10U;
+
 }  // namespace blockwatch

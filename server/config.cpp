@@ -1,8 +1,8 @@
 #include "server/config.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <charconv>
-#include <iostream>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
@@ -87,6 +87,13 @@ void add_record(CLI::App& app, ActionSet& record) {
       ->default_str("block,drop");
 }
 
+void add_audit_policy(CLI::App& app, std::string& path) {
+  app.add_option("--audit-policy", path,
+                 "A file of auditpol /backup instead of the system's policy (default where it has "
+                 "none: audit-policy.csv beside the database)")
+      ->type_name("FILE");
+}
+
 void add_serve_options(CLI::App& app, ServeConfig& config) {
   app.add_option_function<std::string>(
          "--listen", [&config](const std::string& text) { parse_listen(text, config); },
@@ -123,6 +130,65 @@ void add_serve_options(CLI::App& app, ServeConfig& config) {
       ->type_name("NAME")
       ->allow_extra_args(false);
   app.add_flag("--require-token", config.require_token, "Reading needs a token too");
+  add_audit_policy(app, config.audit_policy_path);
+}
+
+void add_on_off(CLI::App& app, const char* name, std::optional<bool>& flag, const char* help) {
+  app.add_option_function<std::string>(
+         name, [&flag](const std::string& word) { flag = word == "on"; }, help)
+      ->check(CLI::IsMember({"on", "off"}))
+      ->type_name("on|off");
+}
+
+// `blockwatchd audit VERB`.
+CLI::App* add_audit(CLI::App& app, AuditConfig& config) {
+  CLI::App* audit = app.add_subcommand("audit", "Read and change what Windows is told to audit");
+  audit->require_subcommand(1);
+  add_db(*audit, config.db_path);
+  add_audit_policy(*audit, config.policy_path);
+  const auto verb = [&](const char* name, const char* help, AuditConfig::Verb value) {
+    CLI::App* command = audit->add_subcommand(name, help)->fallthrough();
+    command->callback([&config, value] { config.verb = value; });
+    return command;
+  };
+  const auto add_change_options = [&](CLI::App& command) {
+    command
+        .add_option("--revert-after", config.revert_after,
+                    "Put it back after this time (15m, 2h): the service does it, or the next "
+                    "command after that")
+        ->type_name("TIME");
+    command.add_flag("--dry-run", config.dry_run, "Only tell what would change");
+    command.add_flag("--json", config.json, "The change as JSON");
+  };
+  CLI::App* get = verb("get", "Show it", AuditConfig::Verb::kGet);
+  get->add_option("SUBCATEGORY", config.subcategories, "GUIDs or short names");
+  get->add_flag("--all", config.all, "All subcategories, not only the filtering platform's");
+  get->add_flag("--json", config.json, "JSON, also on a terminal");
+  get->footer("  blockwatchd audit get\n  blockwatchd audit get --json logon");
+
+  CLI::App* set = verb("set", "Change it", AuditConfig::Verb::kSet);
+  set->add_option("SUBCATEGORY", config.subcategories, "GUIDs or short names");
+  set->add_option("--preset", config.preset, "Instead: connections, packets or off")
+      ->type_name("NAME");
+  add_on_off(*set, "--success", config.success, "Audit successes");
+  add_on_off(*set, "--failure", config.failure, "Audit failures");
+  add_change_options(*set);
+  set->footer(
+      "  blockwatchd audit set --preset connections --dry-run\n"
+      "  blockwatchd audit set filtering-platform-packet-drop --failure on --revert-after 15m");
+
+  CLI::App* backup = verb("backup", "Write it in the format of auditpol /backup, and keep a copy",
+                          AuditConfig::Verb::kBackup);
+  backup->add_option("FILE", config.file, "Where to; standard output without it");
+  backup->footer("  blockwatchd audit backup before.csv");
+
+  CLI::App* restore = verb("restore", "Set it as it was backed up", AuditConfig::Verb::kRestore);
+  restore->add_option("FILE", config.file, "A file of auditpol /backup; - is standard input");
+  restore->add_option("--id", config.backup, "Instead: a backup that is kept in the trail")
+      ->type_name("ID");
+  add_change_options(*restore);
+  restore->footer("  blockwatchd audit restore before.csv\n  blockwatchd audit restore --id 7");
+  return audit;
 }
 
 // The values of `blockwatchd query`: name=value words and --name value pairs, in order.
@@ -144,13 +210,26 @@ http::Parameters parse_filters(const std::vector<std::string>& words) {
   return filters;
 }
 
+// What is left of the words without the command itself, which stands together ("service install").
+std::vector<std::string> without_command(std::vector<std::string> words, const CLI::App& command) {
+  const std::vector<std::string> names{command.get_parent()->get_name(), command.get_name()};
+  const auto at = std::search(words.begin(), words.end(), names.begin(), names.end());
+  if (at == words.end())
+    fail(names[0], "write \"" + names[0] + ' ' + names[1] + "\", then options");
+  words.erase(at, at + 2);
+  return words;
+}
+
 }  // namespace
 
-std::variant<CommandConfig, int> parse_command_line(const std::vector<std::string>& arguments) {
+std::variant<CommandConfig, int> parse_command_line(const std::vector<std::string>& arguments,
+                                                    std::ostream& out, std::ostream& errors) {
   ServeConfig serve;
   ImportConfig import_config;
   QueryConfig query;
   TokenConfig token;
+  ServiceConfig service;
+  AuditConfig audit;
 
   CLI::App app{"What was blocked on my network, by what, and why", "blockwatchd"};
   app.set_version_flag("--version", BLOCKWATCH_VERSION);
@@ -159,8 +238,9 @@ std::variant<CommandConfig, int> parse_command_line(const std::vector<std::strin
   app.require_subcommand(0, 1);
   app.footer("Without a command: serve. `blockwatchd COMMAND --help` tells more.");
   add_serve_options(app, serve);
-  app.set_config("--config", "", "JSON with the same keys; the command line wins")
-      ->type_name("FILE");
+  CLI::Option* config_file =
+      app.set_config("--config", "", "JSON with the same keys; the command line wins")
+          ->type_name("FILE");
 
   CLI::App* serve_command = app.add_subcommand("serve", "Run the monitor and the HTTP server");
   serve_command->fallthrough();
@@ -200,12 +280,25 @@ std::variant<CommandConfig, int> parse_command_line(const std::vector<std::strin
   revoke->fallthrough();
   revoke->add_option("NAME", token.name, "Its name or the start of its id")->required();
 
+  CLI::App* service_command = app.add_subcommand("service", "Run as a Windows service");
+  service_command->require_subcommand(1)->fallthrough();
+  CLI::App* install = service_command->add_subcommand(
+      "install", "Start with Windows from now on; takes the options of serve");
+  install->fallthrough();
+  CLI::App* uninstall =
+      service_command->add_subcommand("uninstall", "Stop and remove it; its data stays");
+  CLI::App* run = service_command->add_subcommand("run", "What Windows' service manager starts");
+  run->prefix_command()->fallthrough(false);
+
+  const CLI::App* audit_command = add_audit(app, audit);
+
   CLI::App* routes_command =
       app.add_subcommand("routes", "List every route: method, path, operation id");
 
   try {
     // CLI11 takes the words from the back.
     app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
+    if (*config_file) serve.config_path = config_file->as<std::string>();
     if (import_command->parsed()) return CommandConfig{import_config};
     if (query_command->parsed()) {
       query.filters = parse_filters(query_command->remaining());
@@ -217,10 +310,23 @@ std::variant<CommandConfig, int> parse_command_line(const std::vector<std::strin
                                       : TokenConfig::Verb::kList;
       return CommandConfig{token};
     }
+    if (service_command->parsed()) {
+      if (install->parsed()) {
+        service.verb = ServiceConfig::Verb::kInstall;
+        service.serve = serve;
+        service.options = without_command(arguments, *install);
+      } else if (uninstall->parsed()) {
+        service.verb = ServiceConfig::Verb::kUninstall;
+      } else {
+        service.options = without_command(arguments, *run);
+      }
+      return CommandConfig{service};
+    }
+    if (audit_command->parsed()) return CommandConfig{audit};
     if (routes_command->parsed()) return CommandConfig{RoutesConfig{}};
     return CommandConfig{serve};
   } catch (const CLI::ParseError& e) {
-    const int code = app.exit(e, std::cout, std::cerr);
+    const int code = app.exit(e, out, errors);
     return code == 0 ? kExitSuccess : kExitUsage;
   }
 }

@@ -2,6 +2,8 @@
 // The command line and the configuration file, as plain values with every default named.
 
 #include <cstdint>
+#include <iostream>
+#include <optional>
 #include <string>
 #include <utility>
 #include <variant>
@@ -28,6 +30,8 @@ struct ServeConfig {
   std::string token_path;  // empty: beside the database
   std::vector<std::string> extra_hosts;
   bool require_token = false;
+  std::string config_path;        // of --config; empty: none
+  std::string audit_policy_path;  // empty: the system's, or the file beside the database
 };
 
 struct ImportConfig {
@@ -52,22 +56,43 @@ struct TokenConfig {
   std::vector<std::string> scopes;
 };
 
+struct ServiceConfig {
+  enum class Verb : std::uint8_t { kInstall, kUninstall, kRun };
+  Verb verb = Verb::kRun;
+  ServeConfig serve;                 // install: what `options` say
+  std::vector<std::string> options;  // of serve; install keeps them, run gets them back
+};
+
+struct AuditConfig {
+  enum class Verb : std::uint8_t { kGet, kSet, kBackup, kRestore };
+  Verb verb = Verb::kGet;
+  std::string db_path;
+  std::string policy_path;                 // as ServeConfig::audit_policy_path
+  std::vector<std::string> subcategories;  // GUIDs or slugs
+  bool all = false;
+  std::string preset;
+  std::optional<bool> success;
+  std::optional<bool> failure;
+  std::string revert_after;
+  std::string file;    // to write or read; empty or "-": standard output or input
+  std::string backup;  // id of a stored one
+  bool dry_run = false;
+  bool json = false;
+};
+
 // Prints "METHOD PATTERN OPERATION_ID" of every route, for the contract test.
 struct RoutesConfig {};
 
-using CommandConfig =
-    std::variant<ServeConfig, ImportConfig, QueryConfig, TokenConfig, RoutesConfig>;
+using CommandConfig = std::variant<ServeConfig, ImportConfig, QueryConfig, TokenConfig,
+                                   ServiceConfig, AuditConfig, RoutesConfig>;
 
-// What to do, or the exit code after help was printed (0) or a fault was named on stderr (2).
+// What to do, or the exit code after help was printed (0) or a fault was named in `errors` (2).
 // Arguments are UTF-8.
-std::variant<CommandConfig, int> parse_command_line(const std::vector<std::string>& arguments);
+std::variant<CommandConfig, int> parse_command_line(const std::vector<std::string>& arguments,
+                                                    std::ostream& out = std::cout,
+                                                    std::ostream& errors = std::cerr);
 
-// Where the store lives unless told otherwise: $STATE_DIRECTORY (systemd), then the user's data
-// folder (XDG_DATA_HOME or ~/.local/share; LOCALAPPDATA), each with "blockwatch" below it. Created
-// for this user only when it is missing.
-Result<std::string> data_folder();
-
-// `db_path`, or the default in the data folder when it is empty.
+// `db_path`, or the default in the data folder when it is empty (see data_folder.h).
 Result<std::string> resolve_db_path(const std::string& db_path);
 
 // `token_path`, or "tokens.json" beside the database.

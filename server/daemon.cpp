@@ -12,6 +12,7 @@
 #include "server/access.h"
 #include "server/api_context.h"
 #include "server/api_routes.h"
+#include "server/audit_json.h"
 #include "server/embedded.h"
 #include "server/event_streams.h"
 #include "server/health_board.h"
@@ -19,6 +20,7 @@
 #include "server/import_queue.h"
 #include "server/rate_meter.h"
 #include "storage/event_store.h"
+#include "storage/file_path.h"
 
 namespace blockwatch {
 namespace {
@@ -26,19 +28,16 @@ namespace {
 // A commit that has been failing for longer turns the readiness red.
 constexpr std::int64_t kStalledMs = 5'000;
 
-std::filesystem::path to_path(const std::string& utf8) {
-  return {std::u8string(utf8.begin(), utf8.end())};
-}
-
 }  // namespace
 
 // Members are declared in the order in which they start: destruction is the way back.
 class Daemon::Impl {
  public:
   Impl(ServeConfig config, const std::string& db_path, std::unique_ptr<Store> store,
-       std::unique_ptr<TokenStore> tokens)
+       std::unique_ptr<TokenStore> tokens, std::unique_ptr<AuditKeeper> audit)
       : config_(std::move(config)),
         tokens_(std::move(tokens)),
+        audit_(std::move(audit)),
         writer_(std::move(store), commits_, config_.retention),
         readers_(db_path),
         imports_(writer_, db_path + ".imports", config_.record,
@@ -48,6 +47,7 @@ class Daemon::Impl {
                  .commits = commits_,
                  .imports = imports_,
                  .streams = streams_,
+                 .audit = *audit_,
                  .status = [this] { return service_status(); },
                  .sources = [this] { return source_status(); },
                  .health = [this] { return health(); },
@@ -75,6 +75,11 @@ class Daemon::Impl {
     const bool is_v6 = config_.listen_host.find(':') != std::string::npos;
     url_ = "http://" + (is_v6 ? "[" + config_.listen_host + "]" : config_.listen_host) + ":" +
            std::to_string(*port);
+    audit_->start([this](const AuditChangeRecord& change) {
+      const std::string text = audit_change_json(change);
+      spdlog::info("audit policy: {}", text);
+      streams_.tell("policy", text);
+    });
     http_thread_ = std::jthread([this] { http_.run(); });
     for (const std::string& spec : config_.sources) {
       auto source = make_source(spec, config_.record);
@@ -96,6 +101,7 @@ class Daemon::Impl {
     commits_.close();
     readers_.stop();
     http_.stop();
+    audit_->stop();
     monitor_.stop();
     imports_.stop();
     const bool drained = writer_.stop();
@@ -183,6 +189,7 @@ class Daemon::Impl {
   const ServeConfig config_;
   const Timestamp start_time_ = now();
   const std::unique_ptr<TokenStore> tokens_;
+  const std::unique_ptr<AuditKeeper> audit_;
   std::stop_source stop_;
   CommitSignal commits_;
   RateMeter stored_;
@@ -215,7 +222,10 @@ Result<std::unique_ptr<Daemon>> Daemon::start(const ServeConfig& config) {
   if (!tokens) return tl::unexpected(tokens.error());
   auto store = Store::open({.path = *db_path});
   if (!store) return tl::unexpected(store.error());
-  auto impl = std::make_unique<Impl>(config, *db_path, std::move(*store), std::move(*tokens));
+  auto audit = AuditKeeper::open(config.audit_policy_path, *db_path);
+  if (!audit) return tl::unexpected(audit.error());
+  auto impl = std::make_unique<Impl>(config, *db_path, std::move(*store), std::move(*tokens),
+                                     std::move(*audit));
   auto daemon = std::unique_ptr<Daemon>(new Daemon(std::move(impl)));
   if (auto started = daemon->impl_->start(); !started) return tl::unexpected(started.error());
   return daemon;

@@ -60,9 +60,12 @@ class EventStreams::Impl {
     const auto now = Clock::now();
     auto client = std::unique_ptr<StreamClient>(new StreamClient{
         shared(question), after, std::move(connection), now + options_.heartbeat, std::nullopt});
+    client->told = news_.count();
     if (!client->connection.send(beginning_, now)) return;
     late_.put(std::move(client));
   }
+
+  void tell(std::string_view event, std::string_view data) { news_.add(event, data); }
 
  private:
   enum class Fate : std::uint8_t { kStays, kMoves, kGone };
@@ -206,6 +209,7 @@ class EventStreams::Impl {
       });
       if (!client.take(*piece, tail.through(), now)) return Fate::kGone;
     }
+    if (client.connection.idle() && !client.hear(news_, now)) return Fate::kGone;
     if (!client.connection.idle()) return Fate::kStays;
     const bool there = client.beat(tail.through(), options_.heartbeat, now);
     return there ? Fate::kStays : Fate::kGone;
@@ -228,6 +232,7 @@ class EventStreams::Impl {
   const EventStreamsOptions options_;
   const std::shared_ptr<const SharedChunk> beginning_ =
       std::make_shared<SharedChunk>(stream_beginning());
+  StreamNews news_;
   StreamInbox late_;
   StreamInbox timely_;
   std::mutex asking_mutex_;
@@ -249,5 +254,7 @@ void EventStreams::add(const StreamQuestion& question, std::uint64_t after,
                        LiveConnection&& connection) {
   impl_->add(question, after, std::move(connection));
 }
+
+void EventStreams::tell(std::string_view event, std::string_view data) { impl_->tell(event, data); }
 
 }  // namespace blockwatch

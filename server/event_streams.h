@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <string_view>
 
 #include "server/live_connection.h"
 #include "server/reader_pool.h"
@@ -36,6 +37,10 @@ class EventStreams {
 
   // Sends everything above `after` that the question asks for, for as long as the client stays.
   void add(const StreamQuestion& question, std::uint64_t after, LiveConnection&& connection);
+
+  // Sends `data` (one line) as this kind of event to every stream that is open now, within about a
+  // second. It has no id and is not sent again.
+  void tell(std::string_view event, std::string_view data);
 
  private:
   class Impl;

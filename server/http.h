@@ -33,8 +33,9 @@ struct Request {
   Parameters query;
   std::map<std::string, std::string> path_values;  // {name} of the route's pattern
   std::function<std::optional<std::string>(std::string_view name)> header;  // any case; first value
-  BodyReader body;   // streams the body; only on routes that take one
-  std::string peer;  // address of the other end
+  BodyReader body;    // streams the body; only on routes that take one
+  std::string peer;   // address of the other end
+  std::string token;  // name of the token that was shown; empty: none
 };
 
 // Takes bytes of a streamed body. False: the client is gone or the server stops; give up soon.

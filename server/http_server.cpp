@@ -313,6 +313,7 @@ http::Response HttpServer::Impl::handle(Visit& visit, const RequestHead& head,
     return visit.connection.read_body(buffer, size);
   };
   request.peer = visit.peer;
+  request.token = admission.token;
   try {
     return admission.route->handler(request);
   } catch (const std::exception& error) {

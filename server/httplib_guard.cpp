@@ -4,9 +4,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <functional>
-#include <system_error>
 #include <utility>
 
 namespace blockwatch {
@@ -155,13 +153,12 @@ class HttplibGuard::Server final : public httplib::Server {
     set_address_family(host.find(':') == std::string::npos ? AF_INET : AF_INET6);
     set_socket_options(
         [](socket_t socket) { set_exclusive_address(static_cast<Socket::Handle>(socket)); });
-    errno = 0;
     const int bound = port == 0 ? bind_to_any_port(host) : (bind_to_port(host, port) ? port : -1);
     if (bound <= 0) {
-      const std::error_code reason(errno, std::system_category());
-      return make_error(errno == EADDRINUSE ? ErrorCode::kConflict : ErrorCode::kIo,
-                        "cannot listen on " + host + " port " + std::to_string(port) + ": " +
-                            (reason ? reason.message() : "the port is taken or not allowed"));
+      const std::error_code reason = last_socket_error();
+      return make_error(
+          reason == std::errc::address_in_use ? ErrorCode::kConflict : ErrorCode::kIo,
+          "cannot listen on " + host + " port " + std::to_string(port) + ": " + reason.message());
     }
     const auto handle = static_cast<Socket::Handle>(svr_sock_.load());
     handle_ = handle;

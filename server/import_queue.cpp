@@ -15,13 +15,12 @@
 
 #include "monitor/event_file.h"
 #include "server/importer.h"
+#include "storage/file_path.h"
 
 namespace blockwatch {
 namespace {
 
 namespace fs = std::filesystem;
-
-fs::path to_path(const std::string& utf8) { return {std::u8string(utf8.begin(), utf8.end())}; }
 
 bool is_finished(ImportState state) {
   return state == ImportState::kDone || state == ImportState::kFailed;
@@ -90,8 +89,7 @@ class ImportQueue::Impl {
     if (ready) ready = spool(upload.body, path);
     Result<EventFile> file = make_error(ErrorCode::kInternal, {});
     if (ready) {
-      const auto text = path.u8string();
-      file = EventFile::open({text.begin(), text.end()}, upload.name);
+      file = EventFile::open(to_utf8(path), upload.name);
       if (!file) ready = tl::unexpected(file.error());
     }
     std::lock_guard lock(mutex_);
@@ -153,7 +151,7 @@ class ImportQueue::Impl {
     for (fs::directory_iterator it(folder_, ignored), end; !ignored && it != end;
          it.increment(ignored)) {
       std::error_code in_use;
-      if (is_spool_name(it->path().filename().string())) fs::remove(it->path(), in_use);
+      if (is_spool_name(to_utf8(it->path().filename()))) fs::remove(it->path(), in_use);
     }
   }
 
@@ -168,7 +166,7 @@ class ImportQueue::Impl {
       fs::permissions(folder_, fs::perms::owner_all, error);
     }
     if (error || fs::symlink_status(folder_, error).type() != fs::file_type::directory) {
-      spdlog::error("imports: {} is no folder that can be used", folder_.string());
+      spdlog::error("imports: {} is no folder that can be used", to_utf8(folder_));
       return make_error(ErrorCode::kIo, "uploads cannot be kept");
     }
     return {};

@@ -6,6 +6,8 @@ packages_build="g++ cmake ninja-build pkg-config libcpp-httplib-dev libsqlitecpp
   libssl-dev libbrotli-dev libgtest-dev libgmock-dev"
 packages_test="ccache clang-14 clang-tidy-14 clang-format-14 libclang-rt-14-dev curl jq sqlite3 libevtx-utils
   python3 python3-evtx python3-yaml python3-jsonschema default-jre-headless valgrind"
+# The Windows program: a compiler, what the libraries' sources are made ready with, and Wine to run its tests.
+packages_windows="g++-mingw-w64-x86-64-posix dpkg-dev make python3 tcl wine64"
 packages_bench="python3 libevtx-utils python3-evtx sqlite3 jq nginx-light wrk valgrind"
 
 install_packages() {

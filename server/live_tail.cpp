@@ -48,7 +48,7 @@ Result<void> LiveTail::read_to(std::uint64_t newest, ReaderPool& readers) {
     if (tail->covered_seq <= through_) break;
     through_ = tail->covered_seq;
     events_ += tail->list.events.size();
-    blocks_.push_back({std::move(tail->list), through_, {}});
+    blocks_.push_back({std::move(tail->list), std::move(tail->facts), through_, {}});
   }
   while (blocks_.size() > 1 && events_ - blocks_.front().list.events.size() >= kKeptEvents) {
     events_ -= blocks_.front().list.events.size();
@@ -70,15 +70,24 @@ StreamPiece LiveTail::piece(const StreamQuestion& question, std::uint64_t after)
     const auto& events = block.list.events;
     const auto first = std::partition_point(events.begin(), events.end(),
                                             [&](const Event& e) { return e.seq <= after; });
+    auto fact = std::partition_point(block.facts.begin(), block.facts.end(),
+                                     [&](const auto& f) { return f.before_seq <= after; });
+    const auto append_facts = [&](std::uint64_t before) {
+      for (; fact != block.facts.end() && fact->before_seq <= before; ++fact) {
+        append_fact_frame(text, *fact);
+      }
+    };
     piece.through = block.through;
     for (auto event = first; event != events.end(); ++event) {
       if (text.size() >= kStreamPieceBytes) {
         piece.through = event->seq - 1;
         break;
       }
+      append_facts(event->seq);
       if (!takes_all && !matches(question.filter, *event)) continue;
       text += block.frame(frames, static_cast<std::size_t>(event - events.begin()));
     }
+    append_facts(piece.through);
   }
   if (!text.empty()) piece.chunk = std::make_shared<SharedChunk>(text);
   return piece;

@@ -47,6 +47,7 @@ class LiveTail {
   // What one question to the store has given.
   struct Block {
     EventList list;
+    std::vector<CoverageFact> facts;
     std::uint64_t through = 0;
     std::deque<Frames> frames;  // one for each set of fields
 

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "server/commands/commands.h"
+#include "server/terminal.h"
 
 namespace blockwatch {
 namespace {
@@ -12,6 +13,8 @@ struct Runner {
   int operator()(const ImportConfig& config) const { return run_import(config); }
   int operator()(const QueryConfig& config) const { return run_query(config); }
   int operator()(const TokenConfig& config) const { return run_token(config); }
+  int operator()(const ServiceConfig& config) const { return run_service(config); }
+  int operator()(const AuditConfig& config) const { return run_audit(config); }
   int operator()(const RoutesConfig&) const { return run_routes(); }
   int operator()(int exit_code) const { return exit_code; }
   int operator()(const CommandConfig& command) const { return std::visit(*this, command); }
@@ -24,9 +27,9 @@ int report_error(const Error& error) {
   return error.code == ErrorCode::kInvalidArgument ? kExitUsage : kExitFailure;
 }
 
-}  // namespace blockwatch
-
-int main(int argc, char** argv) {
-  const std::vector<std::string> arguments(argv + 1, argv + argc);
-  return std::visit(blockwatch::Runner{}, blockwatch::parse_command_line(arguments));
+int run_program(const std::vector<std::string>& arguments) {
+  prepare_output();
+  return std::visit(Runner{}, parse_command_line(arguments));
 }
+
+}  // namespace blockwatch

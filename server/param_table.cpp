@@ -205,6 +205,18 @@ bool parse_name(ApiQuery& query, const ParameterValue& value) {
   return value.text.size() <= 200;
 }
 
+template <bool ApiQuery::*kMember>
+bool parse_switch(ApiQuery& query, const ParameterValue& value) {
+  query.*kMember = value.text == "true";
+  return value.text == "true" || value.text == "false";
+}
+
+bool parse_before(ApiQuery& query, const ParameterValue& value) {
+  const auto id = parse_number(value.text, kMaxSeq);
+  query.before = static_cast<std::int64_t>(id.value_or(0));
+  return query.before > 0;
+}
+
 using enum Taker;
 constexpr Takers kFilterTakers = takers(kListEvents, kStreamEvents, kTop, kTimeline, kQueryCommand);
 constexpr Takers kPageTakers = takers(kListEvents, kQueryCommand);
@@ -219,6 +231,7 @@ constexpr std::string_view kAddresses =
 constexpr std::string_view kMoments =
     "RFC 3339 (2026-01-31T12:00:00Z), Unix seconds, or a duration back from now (30s, 15m, 2h, 7d)";
 constexpr std::string_view kText = "text; values with a comma in double quotes";
+constexpr std::string_view kTrueOrFalse = "true or false";
 constexpr std::string_view kLimit = "a whole number from 1 to 1000";
 
 std::span<const std::string_view> field_words() {
@@ -275,10 +288,11 @@ std::span<const ParameterRow> parameter_table() {
       {"source", kFilter, kFilterTakers, kText, parse_text<&Filter::source>},
       {"record_id", kFilter, kFilterTakers, kNumbers,
        parse_numbers<&Filter::record_id, UINT64_MAX>},
-      {"since", kSingle, kFilterTakers, kMoments, parse_since},
-      {"until", kSingle, kFilterTakers, kMoments, parse_until},
+      {"since", kSingle, kFilterTakers | takers(kCoverage), kMoments, parse_since},
+      {"until", kSingle, kFilterTakers | takers(kCoverage), kMoments, parse_until},
       {"q", kSingle, kFilterTakers, "text to look for, at most 256 bytes", parse_q},
-      {"limit", kSingle, takers(kListEvents, kTop, kFieldValues), kLimit, parse_limit},
+      {"limit", kSingle, takers(kListEvents, kTop, kFieldValues, kCoverage, kAuditList), kLimit,
+       parse_limit},
       {"limit", kSingle, takers(kQueryCommand), "a whole number from 1", parse_any_limit},
       {"order", kSingle, kPageTakers, "asc or desc", parse_order},
       {"next", kSingle, kPageTakers, "the unchanged text of `next` of a page", parse_page},
@@ -303,6 +317,9 @@ std::span<const ParameterRow> parameter_table() {
       {"name", kSingle, takers(kImport),
        "a name for the source: at most 200 bytes, without control characters, '/', '\\' and ':'",
        parse_name},
+      {"all", kSingle, takers(kAuditPolicy), kTrueOrFalse, parse_switch<&ApiQuery::all>},
+      {"dry_run", kSingle, takers(kAuditChange), kTrueOrFalse, parse_switch<&ApiQuery::dry_run>},
+      {"before", kSingle, takers(kAuditList), "the `next` of a list: an id", parse_before},
   });
   return kTable;
 }

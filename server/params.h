@@ -27,6 +27,10 @@ enum class Taker : std::uint8_t {
   kTimeline,
   kFieldValues,
   kImport,
+  kCoverage,
+  kAuditPolicy,
+  kAuditChange,
+  kAuditList,
   kQueryCommand,  // `blockwatchd query`
 };
 
@@ -52,6 +56,9 @@ struct ApiQuery {
   std::string bucket;  // as asked
   std::string prefix;
   std::string name;
+  bool all = false;
+  bool dry_run = false;
+  std::int64_t before = 0;  // an id; 0: from the newest
 };
 
 struct ParsedQuery {

@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <system_error>
 
 namespace blockwatch {
 
@@ -57,6 +58,10 @@ std::optional<Socket> accept_connection(Socket::Handle listener, std::chrono::mi
 
 // For a socket that is not yet bound: no second program may listen on its port.
 void set_exclusive_address(Socket::Handle listener);
+
+// Why the last call on a socket in this thread failed; std::errc::address_in_use is told apart on
+// every system.
+std::error_code last_socket_error();
 
 // For a bound socket: how many connections may wait to be accepted, and accepts do not block.
 bool listen_with_backlog(Socket::Handle listener, int backlog);

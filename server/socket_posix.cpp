@@ -130,6 +130,8 @@ void set_exclusive_address(Socket::Handle listener) {
   ::fcntl(fd_of(listener), F_SETFD, FD_CLOEXEC);
 }
 
+std::error_code last_socket_error() { return {errno, std::generic_category()}; }
+
 bool listen_with_backlog(Socket::Handle listener, int backlog) {
   set_nonblocking(fd_of(listener));
   return ::listen(fd_of(listener), backlog) == 0;

@@ -40,6 +40,10 @@ void set_nonblocking(Socket::Handle handle) {
   ::ioctlsocket(handle, static_cast<long>(FIONBIO), &on);
 }
 
+void keep_from_children(Socket::Handle handle) {
+  ::SetHandleInformation(reinterpret_cast<HANDLE>(handle), HANDLE_FLAG_INHERIT, 0);
+}
+
 int bounded_size(std::size_t size) {
   return static_cast<int>(std::min<std::size_t>(size, std::size_t{1} << 30));
 }
@@ -55,6 +59,7 @@ Socket::Transfer to_transfer(int count) {
 }  // namespace
 
 Socket::Socket(Handle handle) : handle_(handle) {
+  keep_from_children(handle);
   set_nonblocking(handle);
   set_flag(handle, IPPROTO_TCP, TCP_NODELAY);
 }
@@ -125,6 +130,16 @@ std::optional<Socket> accept_connection(Socket::Handle listener,
 // SO_REUSEADDR would let a second program take the port over on this system.
 void set_exclusive_address(Socket::Handle listener) {
   set_flag(listener, SOL_SOCKET, SO_EXCLUSIVEADDRUSE);
+  keep_from_children(listener);
+}
+
+std::error_code last_socket_error() {
+  const int error = ::WSAGetLastError();
+  // The second is said of a port that another program holds exclusively.
+  if (error == WSAEADDRINUSE || error == WSAEACCES) {
+    return std::make_error_code(std::errc::address_in_use);
+  }
+  return {error, std::system_category()};
 }
 
 bool listen_with_backlog(Socket::Handle listener, int backlog) {

@@ -9,8 +9,8 @@ class StopSignal {
  public:
   StopSignal();
 
-  // Returns when SIGINT or SIGTERM (Windows: Ctrl+C, Ctrl+Break) has come. A second one then ends
-  // the program at once.
+  // Returns when SIGINT or SIGTERM (Windows: Ctrl+C, Ctrl+Break, its window closed) has come. A
+  // second one then ends the program at once.
   void wait();
 };
 

@@ -1,7 +1,6 @@
+#include <windows.h>
+
 #include <atomic>
-#include <chrono>
-#include <csignal>
-#include <thread>
 
 #include "server/stop_signal.h"
 
@@ -10,25 +9,31 @@ namespace {
 
 std::atomic<bool> stop_requested{false};
 
-extern "C" void on_signal(int signal) {
-  // The C runtime resets the handler, so that a second signal ends the program.
-  (void)signal;
-  stop_requested.store(true);
+// Kept for ever: a handler may run until the process has ended.
+HANDLE stop_event() {
+  static const HANDLE event = ::CreateEventW(nullptr, TRUE, FALSE, nullptr);
+  return event;
+}
+
+// The system starts a thread for it.
+BOOL WINAPI on_control(DWORD control) {
+  const bool again = stop_requested.exchange(true);
+  ::SetEvent(stop_event());
+  // The default handler ends the program at once.
+  if (control == CTRL_C_EVENT || control == CTRL_BREAK_EVENT) return again ? FALSE : TRUE;
+  // The window is closed or the system shuts down: the program is ended when this returns, and
+  // after some seconds in any case. Until then main can finish.
+  ::Sleep(INFINITE);
+  return TRUE;
 }
 
 }  // namespace
 
 StopSignal::StopSignal() {
-  std::signal(SIGINT, on_signal);
-  std::signal(SIGTERM, on_signal);
-#ifdef SIGBREAK
-  std::signal(SIGBREAK, on_signal);
-#endif
+  stop_event();
+  ::SetConsoleCtrlHandler(on_control, TRUE);
 }
 
-void StopSignal::wait() {
-  // The C runtime offers nothing to block on; std::atomic::wait is no choice in a signal handler.
-  while (!stop_requested.load()) std::this_thread::sleep_for(std::chrono::milliseconds(50));
-}
+void StopSignal::wait() { ::WaitForSingleObject(stop_event(), INFINITE); }
 
 }  // namespace blockwatch

@@ -34,6 +34,33 @@ bool StreamClient::beat(std::uint64_t newest_seq, milliseconds every, Clock::tim
   return connection.send(std::make_shared<SharedChunk>(text), now);
 }
 
+bool StreamClient::hear(const StreamNews& news, Clock::time_point now) {
+  while (told < news.count() && connection.idle()) {
+    const auto chunk = news.next(told);
+    if (chunk != nullptr && !connection.send(chunk, now)) return false;
+  }
+  return true;
+}
+
+void StreamNews::add(std::string_view event, std::string_view data) {
+  std::string text = "event: ";
+  text += event;
+  text += "\ndata: ";
+  text += data;
+  auto chunk = std::make_shared<SharedChunk>(text + "\n\n");
+  const std::lock_guard lock(mutex_);
+  kept_.push_back(std::move(chunk));
+  if (kept_.size() > kMost) kept_.pop_front();
+  ++count_;
+}
+
+std::shared_ptr<const SharedChunk> StreamNews::next(std::uint64_t& told) const {
+  const std::lock_guard lock(mutex_);
+  const std::uint64_t gone = count_ - kept_.size();
+  told = std::max(told, gone);
+  return told < count_ ? kept_[static_cast<std::size_t>(told++ - gone)] : nullptr;
+}
+
 void StreamInbox::put(std::unique_ptr<StreamClient> client) {
   {
     const std::lock_guard lock(mutex_);

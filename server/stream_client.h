@@ -1,9 +1,11 @@
 #pragma once
 // One client of a stream, and the way clients go from thread to thread. Private to EventStreams.
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -16,6 +18,22 @@
 
 namespace blockwatch {
 
+// What is told to every stream beside the events. Any thread.
+class StreamNews {
+ public:
+  static constexpr std::size_t kMost = 64;  // older ones are not kept
+
+  void add(std::string_view event, std::string_view data);
+  std::uint64_t count() const { return count_; }  // ever added
+  // The first kept one after the first `told`, which then counts it too; null: none.
+  std::shared_ptr<const SharedChunk> next(std::uint64_t& told) const;
+
+ private:
+  mutable std::mutex mutex_;
+  std::deque<std::shared_ptr<const SharedChunk>> kept_;  // guarded by mutex_
+  std::atomic<std::uint64_t> count_{0};                  // changed under mutex_
+};
+
 struct StreamClient {
   using Clock = LiveConnection::Clock;
 
@@ -24,11 +42,14 @@ struct StreamClient {
   LiveConnection connection;
   Clock::time_point next_beat;
   std::optional<Clock::time_point> behind_since;
+  std::uint64_t told = 0;  // so many of the news were sent, or were before its time
 
   // Sends the piece. False: the client is gone.
   bool take(const StreamPiece& piece, std::uint64_t newest_seq, Clock::time_point now);
   // Sends comment and heartbeat when they are due. Requires that all else was taken.
   bool beat(std::uint64_t newest_seq, std::chrono::milliseconds every, Clock::time_point now);
+  // Sends the news that are new to it. False: the client is gone.
+  bool hear(const StreamNews& news, Clock::time_point now);
 };
 
 using StreamClients = std::vector<std::unique_ptr<StreamClient>>;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "server/coverage_json.h"
 #include "storage/words.h"
 
 namespace blockwatch {
@@ -28,6 +29,12 @@ void append_event_frame(std::string& out, const Event& event, const EventFields&
   out += "\n\n";
 }
 
+void append_fact_frame(std::string& out, const CoverageFact& fact) {
+  out += "event: gap\ndata: ";
+  append_json(out, fact);
+  out += "\n\n";
+}
+
 void append_heartbeat_frame(std::string& out, std::uint64_t newest_seq, std::int64_t lag_ms) {
   out += ": still here\n\nevent: heartbeat\ndata: {\"newest_seq\":" + std::to_string(newest_seq) +
          ",\"lag_ms\":" + std::to_string(lag_ms) + "}\n\n";
@@ -48,14 +55,22 @@ Result<StreamPiece> read_piece(StoreReader& reader, const StreamQuestion& questi
   }
   std::string text;
   if (tail->gap_through > after) append_gap_frame(text, after + 1, tail->gap_through);
+  auto fact = tail->facts.begin();
+  const auto append_facts = [&](std::uint64_t before) {
+    for (; fact != tail->facts.end() && fact->before_seq <= before; ++fact) {
+      append_fact_frame(text, *fact);
+    }
+  };
   for (const Event& event : tail->list.events) {
     if (event.seq > through) break;
     if (text.size() >= kStreamPieceBytes) {
       through = event.seq - 1;
       break;
     }
+    append_facts(event.seq);
     append_event_frame(text, event, question.fields);
   }
+  append_facts(through);
   StreamPiece piece;
   piece.through = through;
   if (!text.empty()) piece.chunk = std::make_shared<SharedChunk>(text);

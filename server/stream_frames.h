@@ -32,6 +32,8 @@ struct StreamPiece {
 inline constexpr std::size_t kStreamPieceBytes = std::size_t{64} * 1024;
 
 void append_event_frame(std::string& out, const Event& event, const EventFields& fields);
+// What a source missed. Without an id: a client that comes again is told again.
+void append_fact_frame(std::string& out, const CoverageFact& fact);
 void append_heartbeat_frame(std::string& out, std::uint64_t newest_seq, std::int64_t lag_ms);
 
 // The first bytes of every stream.

@@ -1,7 +1,5 @@
 #include "server/tokens.h"
 
-#include <openssl/crypto.h>
-#include <openssl/evp.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -12,6 +10,8 @@
 
 #include "server/random.h"
 #include "server/secret_file.h"
+#include "server/sha256.h"
+#include "storage/file_path.h"
 #include "storage/timestamp.h"
 
 namespace blockwatch {
@@ -51,22 +51,24 @@ std::string to_base64url(const std::array<unsigned char, kSecretBytes>& bytes) {
 
 // Lower-case hex of SHA-256; empty when the library fails (no memory).
 std::string sha256_hex(std::string_view text) {
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-  unsigned size = 0;
-  if (EVP_Digest(text.data(), text.size(), digest.data(), &size, EVP_sha256(), nullptr) != 1) {
-    return {};
-  }
+  const auto digest = sha256(text);
+  if (!digest) return {};
   constexpr std::string_view kHex = "0123456789abcdef";
   std::string hex;
-  for (std::size_t i = 0; i < size; ++i) {
-    hex.push_back(kHex[digest[i] >> 4U]);
-    hex.push_back(kHex[digest[i] & 15U]);
+  for (const unsigned char byte : *digest) {
+    hex.push_back(kHex[byte >> 4U]);
+    hex.push_back(kHex[byte & 15U]);
   }
   return hex;
 }
 
 bool equal_in_constant_time(std::string_view left, std::string_view right) {
-  return left.size() == right.size() && CRYPTO_memcmp(left.data(), right.data(), left.size()) == 0;
+  if (left.size() != right.size()) return false;
+  unsigned difference = 0;
+  for (std::size_t i = 0; i < left.size(); ++i) {
+    difference |= static_cast<unsigned>(static_cast<unsigned char>(left[i] ^ right[i]));
+  }
+  return difference == 0;
 }
 
 struct Entry {
@@ -158,7 +160,7 @@ struct TokenStore::State {
     auto file = read_secret_file(path);
     if (!file) return tl::unexpected<Error>(file.error());
     if (!*file) return {};
-    auto parsed = parse_file((*file)->text, path.string());
+    auto parsed = parse_file((*file)->text, to_utf8(path));
     if (!parsed) return tl::unexpected<Error>(parsed.error());
     entries = std::move(*parsed);
     return {};
@@ -237,7 +239,6 @@ Result<std::string> TokenStore::create(std::string_view name,
     return make_error(ErrorCode::kIo, "the system's random generator failed");
   }
   std::string token = std::string(kTokenPrefix) + to_base64url(secret);
-  OPENSSL_cleanse(secret.data(), secret.size());
 
   Entry entry;
   entry.hash = sha256_hex(token);

@@ -44,12 +44,12 @@ struct ValueCounts {
   std::size_t size() const { return numbers.size() + addresses.size(); }
 };
 
-// Counts by bucket of time, then by shape (0 when the shape does not matter).
+// Counts by bucket of time, then by value (timeline.cpp numbers them).
 struct BucketCounts {
   std::map<std::int64_t, std::map<std::uint32_t, std::uint64_t>> buckets;
   std::size_t size() const {
     std::size_t n = 0;
-    for (const auto& [bucket, shapes] : buckets) n += 3 + shapes.size();
+    for (const auto& [bucket, values] : buckets) n += 3 + values.size();
     return n;
   }
 };

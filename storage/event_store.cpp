@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "storage/file_path.h"
 #include "storage/row_internal.h"
 #include "storage/schema.h"
 #include "storage/store_file.h"
@@ -14,10 +15,25 @@ namespace {
 
 // About 80 MiB of log between checkpoints, each of which waits for the disk.
 constexpr int kCheckpointPages = 20'000;
-constexpr int kCacheKib = 64 * 1024;
+constexpr int kCacheKib = 16 * 1024;
 
-std::filesystem::path path_of(const std::string& utf8) {
-  return {std::u8string(utf8.begin(), utf8.end())};
+IndexRow index_row_of(const Event& event, const Interner::Numbers& numbers, std::uint64_t seq) {
+  IndexRow row;
+  row.seq = seq;
+  row.time = event.time.ticks;
+  auto set = [&](IndexField field, const auto& value) {
+    if (value) row.set(field, static_cast<std::int64_t>(*value));
+  };
+  row.set(IndexField::kShape, numbers.shape);
+  row.set(IndexField::kApplication, numbers.application);
+  set(IndexField::kRecordId, event.record_id);
+  set(IndexField::kProcessId, event.process_id);
+  set(IndexField::kLocalPort, event.local_port);
+  set(IndexField::kRemotePort, event.remote_port);
+  set(IndexField::kFilterId, event.filter_id);
+  if (event.local_address) row.set_local(*event.local_address);
+  if (event.remote_address) row.set_remote(*event.remote_address);
+  return row;
 }
 
 }  // namespace
@@ -45,7 +61,8 @@ Store::Impl::Impl(StoreLock lock, const StoreOptions& options)
                   options.create ? SqlConnection::Mode::kCreate : SqlConnection::Mode::kReadWrite),
       run_rows_(std::max(options.run_rows, 1U)),
       runs_(connection_),
-      run_writer_(connection_, run_rows_) {
+      run_writer_(connection_, run_rows_),
+      inserter_(connection_) {
   connection_.execute("PRAGMA cache_size = -" + std::to_string(kCacheKib));
   connection_.execute("PRAGMA journal_mode = WAL");
   connection_.execute("PRAGMA synchronous = NORMAL");
@@ -79,17 +96,19 @@ std::vector<AppendResult> Store::Impl::append(std::span<const EventBatch> batche
   learn(state);
   Timestamp received = now();
   std::uint64_t first_seq = state.newest_seq + 1;
-  RollupDelta delta;
+  Appended appended;
+  const std::size_t before = pending_.size();
   std::vector<AppendResult> results;
   for (const EventBatch& batch : batches) {
-    results.push_back(append_one(batch, received, state, delta));
+    results.push_back(append_one(batch, received, state, appended));
   }
   if (state.newest_seq >= first_seq) {
+    inserter_.insert(std::span(pending_).subspan(before), appended.raw);
     auto insert = connection_.use("INSERT INTO batch(first_seq, received_time) VALUES(?, ?)");
     insert->bind(1, static_cast<std::int64_t>(first_seq));
     insert->bind(2, received.ticks);
     insert->run();
-    delta.flush(connection_);
+    appended.delta.flush(connection_);
     index_pending(state);
     write_state(connection_, state);
   }
@@ -99,12 +118,9 @@ std::vector<AppendResult> Store::Impl::append(std::span<const EventBatch> batche
 }
 
 AppendResult Store::Impl::append_one(const EventBatch& batch, Timestamp received, StoreState& state,
-                                     RollupDelta& delta) {
+                                     Appended& appended) {
   AppendResult result;
   write_coverage(connection_, batch, state.newest_seq + 1);
-  auto statement = connection_.use(
-      "INSERT INTO event(seq, time, shape, record_id, application, process_id, local_address, "
-      "local_port, remote_address, remote_port, filter_id, raw) VALUES(?,?,?,?,?,?,?,?,?,?,?,?)");
   for (const Event& event : batch.list.events) {
     if (!is_plausible(event.time) || !is_event_id(event.event_id)) {
       ++result.refused;
@@ -115,8 +131,9 @@ AppendResult Store::Impl::append_one(const EventBatch& batch, Timestamp received
       ++result.duplicate;
       continue;
     }
-    insert(*statement, event, numbers, ++state.newest_seq);
-    delta.add(numbers.shape, event.time.ticks / kTicksPerHour, 1);
+    pending_.push_back(index_row_of(event, numbers, ++state.newest_seq));
+    appended.raw.push_back(appended.raw_bytes.copy(raw_row_));
+    appended.delta.add(numbers.shape, event.time.ticks / kTicksPerHour, 1);
     ++result.stored;
   }
   state.rows += result.stored;
@@ -124,43 +141,9 @@ AppendResult Store::Impl::append_one(const EventBatch& batch, Timestamp received
   return result;
 }
 
-void Store::Impl::insert(SqlStatement& statement, const Event& event,
-                         const Interner::Numbers& numbers, std::uint64_t seq) {
-  IndexRow row;
-  row.seq = seq;
-  row.time = event.time.ticks;
-  row.set(IndexField::kShape, numbers.shape);
-  row.set(IndexField::kApplication, numbers.application);
-  auto number = [&](int index, IndexField field, const auto& value) {
-    if (!value) return statement.bind_null(index);
-    row.set(field, static_cast<std::int64_t>(*value));
-    statement.bind(index, static_cast<std::int64_t>(*value));
-  };
-  statement.bind(1, static_cast<std::int64_t>(seq));
-  statement.bind(2, event.time.ticks);
-  statement.bind(3, numbers.shape);
-  number(4, IndexField::kRecordId, event.record_id);
-  statement.bind(5, numbers.application);
-  number(6, IndexField::kProcessId, event.process_id);
-  bind_address(statement, 7, event.local_address);
-  if (event.local_address) row.set_local(*event.local_address);
-  number(8, IndexField::kLocalPort, event.local_port);
-  bind_address(statement, 9, event.remote_address);
-  if (event.remote_address) row.set_remote(*event.remote_address);
-  number(10, IndexField::kRemotePort, event.remote_port);
-  number(11, IndexField::kFilterId, event.filter_id);
-  if (raw_row_.empty()) {
-    statement.bind_null(12);
-  } else {
-    statement.bind_blob(12, raw_row_);
-  }
-  statement.run();
-  pending_.push_back(row);
-}
-
 void Store::Impl::index_pending(StoreState& state) {
   if (pending_.size() < run_rows_) return;
-  run_writer_.add(std::move(pending_));
+  run_writer_.add(pending_);
   pending_.clear();
   runs_.refresh(++state.run_change, state.newest_seq);
   if (run_writer_.merge(runs_.runs())) runs_.refresh(++state.run_change, state.newest_seq);
@@ -199,7 +182,7 @@ Store::~Store() = default;
 
 Result<std::unique_ptr<Store>> Store::open(const StoreOptions& options) {
   try {
-    auto path = path_of(options.path);
+    auto path = to_path(options.path);
     std::error_code error;
     auto folder = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
     if (options.path.empty() || !std::filesystem::is_directory(folder, error)) {

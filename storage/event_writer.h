@@ -49,7 +49,7 @@ class EventWriter {
 
   WriterCounters counters() const;
 
-  static constexpr std::uint64_t kMaxQueuedEvents = 100'000;
+  static constexpr std::uint64_t kMaxQueuedEvents = 32'768;
 
  private:
   class Impl;

@@ -2,6 +2,7 @@
 #include <array>
 #include <map>
 
+#include "storage/count_map.h"
 #include "storage/row_internal.h"
 #include "storage/statistics_internal.h"
 #include "storage/words.h"
@@ -107,11 +108,14 @@ Result<std::vector<ValueCount>> StoreReader::Impl::field_values(const std::strin
 
   for (const ShapeField& known : kShapeFields) {
     if (known.name != field) continue;
-    auto rows = connection_.use("SELECT shape, sum(n) FROM hour_shape GROUP BY shape");
-    while (rows->step()) {
-      add(known.value(dictionary_.shape(rows->integer(0)).event),
-          static_cast<std::uint64_t>(rows->integer(1)));
-    }
+    use_filter({});
+    CountMap shapes;
+    for_each_hour_shape(hour_span({}), [&](std::int64_t, std::uint32_t shape, std::uint64_t n) {
+      shapes.add(shape, n);
+    });
+    shapes.for_each([&](std::int64_t shape, std::uint64_t n) {
+      add(known.value(dictionary_.shape(shape).event), n);
+    });
     return finish();
   }
 
@@ -141,7 +145,7 @@ void StoreReader::Impl::count_values(const std::vector<IndexField>& lists, const
           if (filter.is_whole()) {
             for_each_count(runs_, run, list, visit);
           } else {
-            for_each_count(runs_, run, list, filter.matches(filter.span()), visit);
+            for_each_count(runs_, run, list, matches_of(run, filter), visit);
           }
         }
       },

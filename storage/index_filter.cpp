@@ -12,6 +12,7 @@ namespace {
 
 using NumberRanges = std::vector<ValueRange<std::int64_t>>;
 using AddressRanges = std::vector<ValueRange<IpAddress>>;
+using InTime = std::function<void()>;
 
 // The parts of a filter that one kind of number decides, so that matches() itself can be asked.
 Filter shape_part(const Filter& f) {
@@ -39,19 +40,26 @@ Filter application_part(const Filter& f) {
   return part;
 }
 
-IdSet matching_shapes(const Filter& part, const Dictionary& dictionary) {
+constexpr std::size_t kIdsBetweenChecks = 256;
+
+IdSet matching_shapes(const Filter& part, const Dictionary& dictionary, const InTime& in_time) {
   const auto& shapes = dictionary.shapes();
   IdSet set(shapes.size());
-  for (std::size_t id = 1; id < shapes.size(); ++id) set[id] = matches(part, shapes[id].event);
+  for (std::size_t id = 1; id < shapes.size(); ++id) {
+    if (id % kIdsBetweenChecks == 0) in_time();
+    set[id] = matches(part, shapes[id].event);
+  }
   return set;
 }
 
-IdSet matching_applications(const Filter& part, const Dictionary& dictionary) {
+IdSet matching_applications(const Filter& part, const Dictionary& dictionary,
+                            const InTime& in_time) {
   const auto& applications = dictionary.applications();
   IdSet set(applications.size());
   Event event;
   event.event_id = kEventIds.front();
   for (std::size_t id = 0; id < applications.size(); ++id) {
+    if (id % kIdsBetweenChecks == 0) in_time();
     event.application = applications[id];
     set[id] = matches(part, event);
   }
@@ -153,12 +161,34 @@ void add_ids(IndexField field, const IdSet& set, std::vector<FieldTest>& tests) 
   if (!ranges.empty()) tests.push_back({field, std::move(ranges), {}, {}});
 }
 
-void add_text(const std::string& text, const Dictionary& dictionary, IndexFilter& out) {
+std::optional<std::vector<FieldValue>> few_values(const Condition& condition) {
+  std::vector<FieldValue> values;
+  for (const FieldTest& test : condition.tests) {
+    if (!test.text.empty()) return std::nullopt;
+    for (const auto& range : test.numbers) {
+      auto width = static_cast<std::uint64_t>(range.high) - static_cast<std::uint64_t>(range.low);
+      if (width >= kFewValues || width + values.size() >= kFewValues) return std::nullopt;
+      for (std::int64_t value = range.low;; ++value) {
+        values.push_back({test.field, value, {}});
+        if (value == range.high) break;
+      }
+    }
+    for (const auto& range : test.addresses) {
+      if (range.low != range.high || values.size() == kFewValues) return std::nullopt;
+      values.push_back({test.field, 0, range.low});
+    }
+  }
+  return values;
+}
+
+void add_text(const std::string& text, const Dictionary& dictionary, const InTime& in_time,
+              IndexFilter& out) {
   Filter part;
   part.q = text;
   Condition condition;
-  add_ids(IndexField::kShape, matching_shapes(part, dictionary), condition.tests);
-  add_ids(IndexField::kApplication, matching_applications(part, dictionary), condition.tests);
+  add_ids(IndexField::kShape, matching_shapes(part, dictionary, in_time), condition.tests);
+  add_ids(IndexField::kApplication, matching_applications(part, dictionary, in_time),
+          condition.tests);
   if (text.find_first_not_of("0123456789abcdefABCDEF.:") == std::string::npos) {
     for (auto field : {IndexField::kLocalAddress, IndexField::kRemoteAddress}) {
       condition.tests.push_back({field, {{0, 0xffffffffLL}}, {}, text});
@@ -215,7 +245,8 @@ bool IndexFilter::holds(const IndexRow& row) const {
   return true;
 }
 
-IndexFilter compile_filter(const Filter& filter, const Dictionary& dictionary) {
+IndexFilter compile_filter(const Filter& filter, const Dictionary& dictionary,
+                           const InTime& in_time) {
   IndexFilter out;
   out.first_time =
       filter.since ? std::max(filter.since->ticks, kMinTimestamp.ticks) : kMinTimestamp.ticks;
@@ -238,19 +269,20 @@ IndexFilter compile_filter(const Filter& filter, const Dictionary& dictionary) {
   add_choice({IndexField::kFilterId}, filter.filter_id, out);
   if (Filter applications = application_part(filter); applications != Filter{}) {
     Condition condition;
-    add_ids(IndexField::kApplication, matching_applications(applications, dictionary),
+    add_ids(IndexField::kApplication, matching_applications(applications, dictionary, in_time),
             condition.tests);
     out.conditions.push_back(std::move(condition));
   }
-  if (!filter.q.empty()) add_text(filter.q, dictionary, out);
+  if (!filter.q.empty()) add_text(filter.q, dictionary, in_time, out);
   if (part != Filter{}) {
-    out.shapes = matching_shapes(part, dictionary);
+    out.shapes = matching_shapes(part, dictionary, in_time);
     Condition condition;
     add_ids(IndexField::kShape, *out.shapes, condition.tests);
     out.conditions.push_back(std::move(condition));
   }
   out.nothing = out.first_time >= out.end_time;
-  for (const Condition& condition : out.conditions) {
+  for (Condition& condition : out.conditions) {
+    condition.values = few_values(condition);
     if (condition.tests.empty() && !condition.negated) out.nothing = true;
   }
   return out;

@@ -2,6 +2,7 @@
 // A Filter in the numbers of the index: conditions on the values of fields, joined by AND.
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -31,10 +32,20 @@ struct FieldTest {
   bool accepts(const IpAddress& address) const;
 };
 
+struct FieldValue {
+  IndexField field = IndexField::kShape;
+  std::int64_t number = 0;  // of a field of numbers
+  IpAddress address{};      // of a field of 16-byte addresses
+};
+// Looking more values than this up would cost more than reading the lists between them.
+inline constexpr std::size_t kFewValues = 24;
+
 // A row passes when any of the tests does; `negated`: when none does.
 struct Condition {
   std::vector<FieldTest> tests;
   bool negated = false;
+  // All that the tests accept, when that is kFewValues or fewer.
+  std::optional<std::vector<FieldValue>> values{};
 };
 
 // By shape id.
@@ -51,6 +62,8 @@ struct IndexFilter {
   bool holds(const IndexRow& row) const;  // conditions and time
 };
 
-IndexFilter compile_filter(const Filter& filter, const Dictionary& dictionary);
+// `in_time` is called now and then; it may throw.
+IndexFilter compile_filter(const Filter& filter, const Dictionary& dictionary,
+                           const std::function<void()>& in_time);
 
 }  // namespace blockwatch

@@ -12,11 +12,8 @@ namespace {
 
 constexpr std::uint32_t kFirstWindow = 1024;
 constexpr std::uint32_t kLastWindow = 1U << 22U;
-constexpr std::uint32_t kWindowGrowth = 32;
-// Rows are tested one by one, before the lists of a condition with many values are read, while the
-// page is likely to be full within so many.
-constexpr std::uint32_t kProbeWindow = 256;
-constexpr std::uint64_t kMaxProbedRows = 4096;
+constexpr std::uint64_t kMinGrowth = 4;
+constexpr std::uint64_t kMaxGrowth = 32;
 // A row this near is reached by stepping on.
 constexpr std::uint64_t kNearRows = 4;
 
@@ -40,6 +37,7 @@ class StoreReader::Impl::PageRows {
 
   void read() {
     if (filter_.nothing) return;
+    page_.list.events.reserve(query_.limit);
     for (const Run& run : impl_.runs_.runs()) add_run(run);
     add_tail();
     auto after = [this](const Head& x, const Head& y) { return comes_first(y, x); };
@@ -72,12 +70,9 @@ class StoreReader::Impl::PageRows {
     std::optional<RunFilter> filter;
     PositionSpan left;  // positions (the tail: places) not looked at yet
     std::optional<std::vector<std::uint32_t>> candidates;  // when few rows can match at all
-    std::optional<PositionSet> window;
+    std::optional<RunFilter::Matches> window;
     std::uint32_t place = 0;  // in the window; what lies before it was given
     std::uint32_t window_size = kFirstWindow;
-    std::uint64_t probed = 0;
-    std::uint64_t probed_matches = 0;
-    bool probing = false;
     std::optional<Event> event;
   };
   // The source's next event, or a bound for it.
@@ -154,14 +149,11 @@ class StoreReader::Impl::PageRows {
       }
     }
     source.candidates = source.filter->few_candidates();
-    if (source.candidates) {
-      std::erase_if(*source.candidates, [&](std::uint32_t position) {
-        return position < source.left.first || position >= source.left.end;
-      });
-      if (!descending_) std::reverse(source.candidates->begin(), source.candidates->end());
-    } else {
-      source.probing = run.in_order && source.filter->is_costly();
-    }
+    if (!source.candidates) return;
+    std::erase_if(*source.candidates, [&](std::uint32_t position) {
+      return position < source.left.first || position >= source.left.end;
+    });
+    if (!descending_) std::reverse(source.candidates->begin(), source.candidates->end());
   }
 
   std::optional<Head> next(Source& source) {
@@ -183,14 +175,15 @@ class StoreReader::Impl::PageRows {
     if (!source.filter) open(source);
     if (source.candidates) return next_candidate(source);
     while (true) {
-      if (source.window) {
-        auto at = descending_ ? source.window->at_or_below(source.place)
-                              : source.window->at_or_above(source.place);
-        if (at) {
-          source.window->remove(*at);
-          source.place = *at;
-          return impl_.runs_.seq_at(*source.run, *at);
-        }
+      while (source.window) {
+        PositionSet& positions = source.window->positions;
+        auto at =
+            descending_ ? positions.at_or_below(source.place) : positions.at_or_above(source.place);
+        if (!at) break;
+        positions.remove(*at);
+        source.place = *at;
+        std::uint64_t seq = impl_.runs_.seq_at(*source.run, *at);
+        if (source.window->sure || filter_.holds(index_row_at(row(seq)))) return seq;
       }
       if (source.left.empty()) return std::nullopt;
       impl_.connection_.check_limits();
@@ -210,37 +203,18 @@ class StoreReader::Impl::PageRows {
 
   // Looks at the next window.
   void look_on(Source& source) {
-    std::uint32_t size = source.probing ? kProbeWindow : source.window_size;
-    size = std::min(size, source.left.size());
+    std::uint32_t size = std::min(source.window_size, source.left.size());
     PositionSpan span = descending_ ? PositionSpan{source.left.end - size, source.left.end}
                                     : PositionSpan{source.left.first, source.left.first + size};
     (descending_ ? source.left.end : source.left.first) = descending_ ? span.first : span.end;
     source.place = descending_ ? span.end - 1 : span.first;
-    if (source.probing) {
-      probe(source, span);
-      return;
-    }
-    source.window = source.filter->matches(span);
-    source.window_size = std::min(source.window_size * kWindowGrowth, kLastWindow);
-  }
-
-  void probe(Source& source, PositionSpan span) {
-    source.window.emplace(span, false);
-    auto rows = impl_.connection_.use(std::string("SELECT ") + kRowColumns +
-                                      " FROM event e WHERE e.seq >= ? AND e.seq <= ?");
-    rows->bind(1, static_cast<std::int64_t>(source.run->first_seq + span.first));
-    rows->bind(2, static_cast<std::int64_t>(source.run->first_seq + span.end - 1));
-    while (rows->step()) {
-      ++impl_.rows_read_;
-      IndexRow row = index_row_at(*rows);
-      if (row.seq < seqs_.first || row.seq > seqs_.last || !filter_.holds(row)) continue;
-      source.window->add(static_cast<std::uint32_t>(row.seq - source.run->first_seq));
-      ++source.probed_matches;
-    }
-    source.probed += span.size();
-    std::uint64_t wanted = query_.limit + 1 - page_.list.events.size();
-    source.probing = source.probed_matches * kMaxProbedRows > wanted * source.probed &&
-                     source.probed < kMaxProbedRows;
+    source.window.emplace(source.filter->matches(span));
+    // So that the next one surely fills the page, if matches go on as they were here.
+    std::uint64_t missing = query_.limit + 1 - page_.list.events.size();
+    std::uint64_t growth = 2 * missing / (source.window->positions.count() + 1);
+    growth = std::clamp(growth, kMinGrowth, kMaxGrowth);
+    source.window_size =
+        std::min(source.window_size * static_cast<std::uint32_t>(growth), kLastWindow);
   }
 
   const SqlStatement& row(std::uint64_t seq) {

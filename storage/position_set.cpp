@@ -31,16 +31,23 @@ void PositionSet::invert() {
   clear_beyond();
 }
 
-bool PositionSet::empty() const {
-  for (auto word : words_) {
-    if (word != 0) return false;
-  }
-  return true;
-}
-
 std::uint64_t PositionSet::count() const {
   std::uint64_t n = 0;
   for (auto word : words_) n += static_cast<unsigned>(std::popcount(word));
+  return n;
+}
+
+std::uint64_t PositionSet::count(PositionSpan part) const {
+  if (part.empty()) return 0;
+  std::uint32_t from = part.first - span_.first;
+  std::uint32_t last = part.end - 1 - span_.first;
+  std::uint64_t n = 0;
+  for (std::uint32_t word = from >> 6U; word <= last >> 6U; ++word) {
+    std::uint64_t bits = words_[word];
+    if (word == from >> 6U) bits &= ~std::uint64_t{0} << (from & 63U);
+    if (word == last >> 6U) bits &= ~std::uint64_t{0} >> (63U - (last & 63U));
+    n += static_cast<unsigned>(std::popcount(bits));
+  }
   return n;
 }
 

@@ -8,6 +8,7 @@ namespace {
 
 // More room than the head of a group takes: value, count and first position.
 constexpr std::size_t kGroupHead = 16 + 5 + 5;
+constexpr std::size_t kMaxGap = 5;
 
 }  // namespace
 
@@ -16,56 +17,104 @@ void throw_damaged_index() {
 }
 
 template <class Value>
+std::size_t PostingEncoder<Value>::room() const {
+  return kBlockBytes - kGroupHead - block_.size() - gaps_.size();
+}
+
+template <class Value>
+void PostingEncoder<Value>::make_room(const Value& value, std::uint32_t position) {
+  close_group();
+  if (block_.size() + kGroupHead > kBlockBytes) close_block();
+  if (!block_.empty()) return;
+  block_value_ = last_value_ = value;
+  block_position_ = last_position_ = position;
+}
+
+template <class Value>
 void PostingEncoder<Value>::put_value(const Value& value) {
   if constexpr (std::is_same_v<Value, IpAddress>) {
-    bytes_.append(reinterpret_cast<const char*>(value.bytes.data()), value.bytes.size());
+    block_.append(reinterpret_cast<const char*>(value.bytes.data()), value.bytes.size());
   } else {
-    put_varint(bytes_, static_cast<std::uint64_t>(value) - static_cast<std::uint64_t>(last_value_));
+    put_varint(block_, static_cast<std::uint64_t>(value) - static_cast<std::uint64_t>(last_value_));
   }
   last_value_ = value;
 }
 
 template <class Value>
-void PostingEncoder<Value>::open(const Value& value, std::uint32_t position) {
-  if (open_ && bytes_.size() - blocks_.back().from + kGroupHead > kBlockBytes) close();
-  if (open_) return;
-  blocks_.push_back({value, position, bytes_.size(), 0});
-  last_value_ = value;
-  last_position_ = position;
-  open_ = true;
+void PostingEncoder<Value>::open_group(const Value& value, std::uint32_t position) {
+  make_room(value, position);
+  value_ = value;
+  group_ = {position, position, 1, {}};
 }
 
 template <class Value>
-void PostingEncoder<Value>::close() {
-  if (open_) blocks_.back().size = bytes_.size() - blocks_.back().from;
-  open_ = false;
+void PostingEncoder<Value>::close_group() {
+  if (group_.count == 0) return;
+  put_value(value_);
+  put_varint(block_, group_.count);
+  put_varint(block_, zigzag(std::int64_t{group_.first} - std::int64_t{last_position_}));
+  block_ += gaps_;
+  last_position_ = group_.first;
+  group_.count = 0;
+  gaps_.clear();
+}
+
+template <class Value>
+void PostingEncoder<Value>::close_block() {
+  close_group();
+  if (block_.empty()) return;
+  ready_.push_back({block_value_, block_position_, bytes_.size(), block_.size()});
+  bytes_ += block_;
+  block_.clear();
 }
 
 template <class Value>
 void PostingEncoder<Value>::add(const Value& value, std::span<const std::uint32_t> positions) {
-  for (std::size_t from = 0; from < positions.size();) {
-    open(value, positions[from]);
-    std::size_t room = kBlockBytes - (bytes_.size() - blocks_.back().from);
-    gaps_.clear();
-    std::size_t to = from + 1;
-    for (; to < positions.size() && gaps_.size() + kGroupHead < room; ++to) {
-      put_varint(gaps_, positions[to] - positions[to - 1]);
-    }
-    put_value(value);
-    put_varint(bytes_, to - from);
-    put_varint(bytes_, zigzag(std::int64_t{positions[from]} - std::int64_t{last_position_}));
-    bytes_ += gaps_;
-    last_position_ = positions[from];
-    if (to < positions.size()) close();
-    from = to;
+  scratch_.clear();
+  for (std::size_t i = 1; i < positions.size(); ++i) {
+    put_varint(scratch_, positions[i] - positions[i - 1]);
   }
+  add(value, {positions.front(), positions.back(), positions.size(), scratch_});
+}
+
+template <class Value>
+void PostingEncoder<Value>::add(const Value& value, PostingGroup group) {
+  if (group_.count != 0 && value_ == value && room() >= kMaxGap) {
+    put_varint(gaps_, group.first - group_.last);
+    group_.last = group.first;
+    ++group_.count;
+  } else {
+    open_group(value, group.first);
+  }
+  --group.count;
+  while (group.gaps.size() > room()) {
+    // What fits stays in this block, and the next position is the first of another.
+    std::string_view rest = group.gaps;
+    std::size_t fits = 0;
+    std::uint64_t gap = 0;
+    for (const std::size_t end = room(); take_varint(rest, gap);
+         group_.last += static_cast<std::uint32_t>(gap)) {
+      --group.count;
+      if (group.gaps.size() - rest.size() > end) break;
+      fits = group.gaps.size() - rest.size();
+      ++group_.count;
+    }
+    gaps_ += group.gaps.substr(0, fits);
+    group.gaps = rest;
+    std::uint32_t next = group_.last + static_cast<std::uint32_t>(gap);
+    close_block();
+    open_group(value, next);
+  }
+  gaps_ += group.gaps;
+  group_.last = group.last;
+  group_.count += group.count;
 }
 
 template <class Value>
 void PostingEncoder<Value>::add_count(const Value& value, std::uint64_t count) {
-  open(value, 0);
+  make_room(value, 0);
   put_value(value);
-  put_varint(bytes_, count);
+  put_varint(block_, count);
 }
 
 template class PostingEncoder<std::int64_t>;

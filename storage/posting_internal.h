@@ -6,6 +6,7 @@
 // groups: how much the value rises (an address: its 16 bytes), the number of positions, how far the
 // first position lies from that of the group before (zigzag), and the gaps to each next one.
 
+#include <bit>
 #include <cstdint>
 #include <cstring>
 #include <span>
@@ -28,44 +29,70 @@ struct PostingBlock {
   std::string_view data;
 };
 
+// The positions of a group, as its bytes have them.
+struct PostingGroup {
+  std::uint32_t first = 0;
+  std::uint32_t last = 0;
+  std::uint64_t count = 0;
+  std::string_view gaps;  // from each position to the next
+};
+
 // Makes the blocks of one list in memory. Groups are to be added in order.
 template <class Value>
 class PostingEncoder {
  public:
   // `positions` rise and are not empty; a value may be added again with higher positions only.
   void add(const Value& value, std::span<const std::uint32_t> positions);
+  void add(const Value& value, PostingGroup group);
   // As one group without positions: the value occurs `count` times.
   void add_count(const Value& value, std::uint64_t count);
-  // The blocks, valid until the next call of anything.
+
+  // Bytes of the blocks that are ready.
+  std::size_t ready() const { return bytes_.size(); }
+  // Gives the blocks that are ready, and forgets them.
   template <class Visit>
-  void finish(const Visit& visit) {
-    close();
-    for (const Block& block : blocks_) {
+  void take(const Visit& visit) {
+    for (const Ready& block : ready_) {
       visit(PostingBlock<Value>{block.value, block.position,
                                 std::string_view(bytes_).substr(block.from, block.size)});
     }
-    blocks_.clear();
+    ready_.clear();
     bytes_.clear();
+  }
+  // Gives what is left, and starts again.
+  template <class Visit>
+  void finish(const Visit& visit) {
+    close_block();
+    take(visit);
   }
 
  private:
-  struct Block {
+  struct Ready {
     Value value;
     std::uint32_t position;
     std::size_t from;
     std::size_t size;
   };
-  // Starts a block when none is open.
-  void open(const Value& value, std::uint32_t position);
-  void close();
+  // Makes sure that the open block has room for the head of a group.
+  void make_room(const Value& value, std::uint32_t position);
   void put_value(const Value& value);
+  void open_group(const Value& value, std::uint32_t position);
+  void close_group();
+  void close_block();
+  std::size_t room() const;  // for more gaps of the open group
 
-  std::string bytes_;
-  std::vector<Block> blocks_;
-  bool open_ = false;
+  std::string bytes_;  // of the blocks in ready_
+  std::vector<Ready> ready_;
+  std::string block_;  // the open one
+  Value block_value_{};
+  std::uint32_t block_position_ = 0;
+  // The group before the open one, in the same block.
   Value last_value_{};
   std::uint32_t last_position_ = 0;
-  std::string gaps_;  // scratch
+  Value value_{};       // of the open group
+  PostingGroup group_;  // the open one; count 0: none
+  std::string gaps_;    // of it
+  std::string scratch_;
 };
 
 extern template class PostingEncoder<std::int64_t>;
@@ -107,11 +134,27 @@ class PostingDecoder {
     std::uint64_t position = position_;
     if (position >= rows) throw_damaged_index();
     visit(static_cast<std::uint32_t>(position));
-    for (std::uint64_t left = count_ - 1; left != 0; --left) {
-      position += gap();
+    auto step = [&](std::uint64_t gap) {
+      position += gap;
       if (position >= rows) throw_damaged_index();
       visit(static_cast<std::uint32_t>(position));
+    };
+    std::uint64_t left = count_ - 1;
+    Two two;
+    for (; left >= 2 && take_two(two); left -= 2) {
+      step(two.first);
+      step(two.second);
     }
+    for (; left != 0; --left) step(number());
+  }
+
+  // The positions of the group, all below `rows`, without taking them apart.
+  PostingGroup group(std::uint32_t rows) {
+    PostingGroup group{position_, 0, count_, {}};
+    const std::uint8_t* gaps = next_;
+    positions(rows, [&](std::uint32_t position) { group.last = position; });
+    group.gaps = {reinterpret_cast<const char*>(gaps), static_cast<std::size_t>(next_ - gaps)};
+    return group;
   }
 
   std::uint64_t number() {
@@ -120,23 +163,31 @@ class PostingDecoder {
   }
 
  private:
-  // A number, most likely of three bytes or fewer: the inner loop of every question.
-  std::uint64_t gap() {
-    if (end_ - next_ < 3) return number();
-    std::uint32_t a = next_[0];
-    if (a < 0x80) {
-      next_ += 1;
-      return a;
-    }
-    std::uint32_t b = next_[1];
-    if (b < 0x80) {
-      next_ += 2;
-      return (a & 0x7fU) | b << 7U;
-    }
-    std::uint32_t c = next_[2];
-    if (c >= 0x80) return long_number();
-    next_ += 3;
-    return (a & 0x7fU) | (b & 0x7fU) << 7U | c << 14U;
+  struct Two {
+    std::uint32_t first = 0;
+    std::uint32_t second = 0;
+  };
+  // The next two numbers when they have four bytes at most, as gaps do: the inner loop of every
+  // question. How long each is changes without a pattern, so no branch asks for it.
+  bool take_two(Two& two) {
+    if (std::endian::native != std::endian::little || end_ - next_ < 8) return false;
+    std::uint64_t bytes = 0;
+    std::memcpy(&bytes, next_, sizeof bytes);
+    std::uint64_t ends = ~bytes & 0x8080808080808080U;
+    unsigned first_bits = static_cast<unsigned>(std::countr_zero(ends)) + 1;
+    if (first_bits > 32) return false;
+    two.first = joined(bytes & (ends ^ (ends - 1)));
+    bytes >>= first_bits;
+    ends >>= first_bits;
+    if ((ends & 0x80808080U) == 0) return false;
+    two.second = joined(bytes & (ends ^ (ends - 1)));
+    next_ += (first_bits + static_cast<unsigned>(std::countr_zero(ends)) + 1) / 8;
+    return true;
+  }
+  // Seven bits of each of four bytes.
+  static std::uint32_t joined(std::uint64_t bytes) {
+    return static_cast<std::uint32_t>((bytes & 0x7fU) | (bytes >> 1U & 0x3f80U) |
+                                      (bytes >> 2U & 0x1fc000U) | (bytes >> 3U & 0xfe00000U));
   }
   std::uint64_t long_number() {
     std::string_view rest(reinterpret_cast<const char*>(next_),

@@ -28,70 +28,115 @@ bool take_text(std::string_view& in, std::string_view& text) {
 
 using Buffer = std::array<char, 64>;
 
+// The text of a column; nullopt when the event has no such value.
 template <class Number>
-std::optional<std::string_view> number_text(const std::optional<Number>& value, Buffer& buffer) {
+std::optional<std::string_view> text_of(const std::optional<Number>& value, Buffer& buffer) {
   if (!value) return std::nullopt;
   auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), std::uint64_t{*value}).ptr;
   return std::string_view(buffer.data(), static_cast<std::size_t>(end - buffer.data()));
 }
 
-std::optional<std::string_view> address_text(const std::optional<IpAddress>& address,
-                                             Buffer& buffer) {
+std::optional<std::string_view> text_of(const std::optional<IpAddress>& address, Buffer& buffer) {
   if (!address) return std::nullopt;
   const char* end = format_ip_address(*address, buffer.data());
   return std::string_view(buffer.data(), static_cast<std::size_t>(end - buffer.data()));
 }
 
-std::optional<std::string_view> present(std::string_view text) {
+std::optional<std::string_view> text_of(std::string_view text, Buffer&) {
   if (text.empty()) return std::nullopt;
   return text;
 }
 
-// The text a rule stands for; nullopt when the event has no such value or the rule is not derived.
-std::optional<std::string_view> derived(RawRule rule, const Event& event, Buffer& buffer) {
+// is_text_of(text, value) is text_of(value) == text, without making the text: every value of every
+// event is compared so.
+bool remove_number(std::string_view& text, std::uint64_t number) {  // from the end
+  do {
+    if (text.empty() || text.back() != static_cast<char>('0' + number % 10)) return false;
+    text.remove_suffix(1);
+    number /= 10;
+  } while (number != 0);
+  return true;
+}
+
+template <class Number>
+bool is_text_of(std::string_view text, const std::optional<Number>& value) {
+  return value && remove_number(text, *value) && text.empty();
+}
+
+bool is_text_of(std::string_view text, const std::optional<IpAddress>& address) {
+  if (!address || !address->is_v4()) {
+    Buffer buffer;
+    return text_of(address, buffer) == text;
+  }
+  for (std::size_t i = 15; i > 12; --i) {
+    if (!remove_number(text, address->bytes[i]) || !text.ends_with('.')) return false;
+    text.remove_suffix(1);
+  }
+  return remove_number(text, address->bytes[12]) && text.empty();
+}
+
+bool is_text_of(std::string_view text, std::string_view value) {
+  return !value.empty() && text == value;
+}
+
+// visit(column) for the column a rule stands for; `other` when it stands for none.
+template <class Visit, class Other>
+Other with_column(RawRule rule, const Event& event, const Visit& visit, Other other) {
   switch (rule) {
     case RawRule::kProcessId:
-      return number_text(event.process_id, buffer);
+      return visit(event.process_id);
     case RawRule::kApplication:
-      return present(event.application);
+      return visit(event.application);
     case RawRule::kLocalAddress:
-      return address_text(event.local_address, buffer);
+      return visit(event.local_address);
     case RawRule::kLocalPort:
-      return number_text(event.local_port, buffer);
+      return visit(event.local_port);
     case RawRule::kRemoteAddress:
-      return address_text(event.remote_address, buffer);
+      return visit(event.remote_address);
     case RawRule::kRemotePort:
-      return number_text(event.remote_port, buffer);
+      return visit(event.remote_port);
     case RawRule::kProtocol:
-      return number_text(event.protocol, buffer);
+      return visit(event.protocol);
     case RawRule::kFilterId:
-      return number_text(event.filter_id, buffer);
+      return visit(event.filter_id);
     case RawRule::kLayerId:
-      return number_text(event.layer_id, buffer);
+      return visit(event.layer_id);
     case RawRule::kInterfaceIndex:
-      return number_text(event.interface_index, buffer);
+      return visit(event.interface_index);
     case RawRule::kUser:
-      return present(event.user);
+      return visit(event.user);
     case RawRule::kFilterOrigin:
-      return present(event.filter_origin);
+      return visit(event.filter_origin);
     case RawRule::kFilterName:
-      return present(event.filter_name);
+      return visit(event.filter_name);
     case RawRule::kLayer:
-      return present(event.layer);
+      return visit(event.layer);
     case RawRule::kHost:
-      return present(event.host);
+      return visit(event.host);
     case RawRule::kRecordId:
-      return number_text(event.record_id, buffer);
+      return visit(event.record_id);
     case RawRule::kIcmpType:
-      return number_text(event.icmp_type, buffer);
+      return visit(event.icmp_type);
     case RawRule::kIcmpCode:
-      return number_text(event.icmp_code, buffer);
+      return visit(event.icmp_code);
     case RawRule::kLiteral:
     case RawRule::kInterned:
     case RawRule::kConstant:
       break;
   }
-  return std::nullopt;
+  return other;
+}
+
+// The text a rule stands for; nullopt when the event has no such value or the rule is not derived.
+std::optional<std::string_view> derived(RawRule rule, const Event& event, Buffer& buffer) {
+  return with_column(
+      rule, event, [&](const auto& column) { return text_of(column, buffer); },
+      std::optional<std::string_view>());
+}
+
+bool is_derived(RawRule rule, const Event& event, std::string_view value) {
+  return with_column(
+      rule, event, [&](const auto& column) { return is_text_of(value, column); }, false);
 }
 
 }  // namespace
@@ -166,10 +211,9 @@ void RawEncoder::remember(std::uint32_t id, const RawTemplate& raw_template) {
 
 std::uint8_t RawEncoder::choose(Field& field, const Event& event, std::string_view value,
                                 bool may_grow) {
-  Buffer buffer;
   // The rule of the last event first: it is nearly always right, and equal values (a loopback
   // connection) then do not make templates of their own.
-  if (derived(field.last_rule, event, buffer) == value) {
+  if (is_derived(field.last_rule, event, value)) {
     return static_cast<std::uint8_t>(field.last_rule);
   }
   auto& constants = field.constants;
@@ -177,7 +221,7 @@ std::uint8_t RawEncoder::choose(Field& field, const Event& event, std::string_vi
   if (at == constants.end() || field.last_rule != RawRule::kConstant) {
     for (auto r = static_cast<std::uint8_t>(RawRule::kProcessId);
          r <= static_cast<std::uint8_t>(RawRule::kIcmpCode); ++r) {
-      if (derived(RawRule{r}, event, buffer) == value) {
+      if (is_derived(RawRule{r}, event, value)) {
         field.last_rule = RawRule{r};
         return r;
       }

@@ -14,8 +14,8 @@ class RollupDelta {
  public:
   // `n` is 1 for a new row and -1 for a deleted one.
   void add(std::uint32_t shape, std::int64_t hour, std::int64_t n) {
-    if (last_ == nullptr || last_->first != std::pair(shape, hour)) {
-      last_ = &*counts_.try_emplace({shape, hour}, 0).first;
+    if (last_ == nullptr || last_->first != std::pair(hour, shape)) {
+      last_ = &*counts_.try_emplace({hour, shape}, 0).first;
     }
     last_->second += n;
   }
@@ -24,7 +24,7 @@ class RollupDelta {
   void flush(SqlConnection& connection);
 
  private:
-  using Counts = std::map<std::pair<std::uint32_t, std::int64_t>, std::int64_t>;
+  using Counts = std::map<std::pair<std::int64_t, std::uint32_t>, std::int64_t>;
   Counts counts_;
   Counts::value_type* last_ = nullptr;
 };

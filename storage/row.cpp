@@ -14,17 +14,6 @@ std::optional<T> optional_at(const SqlStatement& row, int column) {
 
 }  // namespace
 
-void bind_address(SqlStatement& statement, int index, const std::optional<IpAddress>& address) {
-  if (!address) {
-    statement.bind_null(index);
-  } else if (address->is_v4()) {
-    statement.bind(index, static_cast<std::int32_t>(address->v4_value()));
-  } else {
-    statement.bind_blob(
-        index, {reinterpret_cast<const char*>(address->bytes.data()), address->bytes.size()});
-  }
-}
-
 std::optional<IpAddress> address_at(const SqlStatement& row, int column) {
   int type = row.type(column);
   if (type == SQLITE_INTEGER) return IpAddress::v4(static_cast<std::uint32_t>(row.integer(column)));

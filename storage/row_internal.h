@@ -19,8 +19,8 @@ inline constexpr const char* kRowColumns =
     "e.local_port, e.remote_address, e.remote_port, e.filter_id";
 inline constexpr int kRawColumn = 11;  // ", e.raw" when raw is wanted
 
-// IPv4 as the same 32 bits, signed: SQLite then needs four bytes at most. Others as 16 bytes.
-void bind_address(SqlStatement& statement, int index, const std::optional<IpAddress>& address);
+// IPv4 is kept as the same 32 bits, signed: SQLite then needs four bytes at most. Others as 16
+// bytes.
 std::optional<IpAddress> address_at(const SqlStatement& row, int column);
 
 // The row's numbers; `row` has the columns kRowColumns.

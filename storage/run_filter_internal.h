@@ -20,32 +20,58 @@ class RunFilter {
  public:
   // All must outlive this.
   RunFilter(RunIndex& index, const Run& run, const IndexFilter& filter, SeqBounds seqs);
+  RunFilter(const RunFilter&) = delete;
+  RunFilter& operator=(const RunFilter&) = delete;
+
+  const IndexFilter& filter() const { return filter_; }
 
   // The positions in the filter's time.
   PositionSpan span() const { return span_; }
   // Every position of the run matches.
   bool is_whole() const { return whole_; }
-  // Reading the lists of some condition for the whole run would take long.
-  bool is_costly();
   // All positions that one of the conditions allows, ascending, when some condition allows few; the
   // others are not looked at, nor are time and seqs.
   std::optional<std::vector<std::uint32_t>> few_candidates();
 
-  PositionSet matches(PositionSpan span);
-  // How many of the run's rows match.
-  std::uint64_t count();
+  struct Matches {
+    PositionSet positions;
+    // Else no more can be told without the rows: so few are left that to test them costs less than
+    // to read the lists of the other conditions.
+    bool sure = true;
+  };
+  Matches matches(PositionSpan span);
+  // How many of the run's rows match, when counts alone tell it.
+  std::optional<std::uint64_t> count();
 
  private:
-  bool is_wide(std::size_t condition) const;
-  void add_matches(const Condition& condition, PositionSet& out);
+  // What a condition comes to in this run.
+  struct Part {
+    const Condition* condition = nullptr;
+    const std::vector<FieldValue>* values = nullptr;  // null: many, in ranges
+    std::vector<FieldValue> found;                    // those that occur, when few
+    bool negated = false;                             // matches have none of them
+    bool looked_up = false;
+    std::optional<std::uint64_t> entries;  // of all its lists, once looked up; unknown when many
+    std::optional<PositionSet> positions;  // of many values, in span_
+  };
+  // Calls visit(field, value, count) for the values of a condition that the run has, until it
+  // returns false.
+  template <class Visit>
+  void for_each_accepted(const Condition& condition, const Visit& visit);
+  void look_up(Part& part);
+  // When the other values are rarer: matches have none of them.
+  void complement(Part& part);
+  std::uint64_t rows_left(const Part& part) const;  // how many the condition lets pass, about
+  std::uint64_t cost(const Part& part, PositionSpan span) const;  // in entries of lists
+  std::vector<Part*> rarest_first(PositionSpan span);
+  void intersect(Part& part, PositionSet& set);
+  void add_lists(const Part& part, PositionSet& out);
   // Adds the positions of a value; false when they are too many to be candidates.
   template <class Value>
   bool add_candidates(IndexField field, const Value& value, std::vector<std::uint32_t>& out);
   template <class Value>
   void add_list(IndexField field, const ValueRange<Value>& range, const FieldTest* test,
                 PositionSet& out);
-  std::uint64_t count_values(const FieldTest& test, std::uint64_t enough);
-  const PositionSet& wide_matches(std::size_t condition);
   void apply_seqs(PositionSet& set);
 
   RunIndex& index_;
@@ -55,31 +81,64 @@ class RunFilter {
   PositionSpan span_;
   bool whole_ = false;
   bool all_seqs_ = false;
-  std::vector<std::uint64_t> values_;                 // how many each condition asks for
-  std::vector<std::optional<PositionSet>> computed_;  // of wide conditions, of span_
+  std::vector<Part> parts_;  // of the conditions
 };
 
-// Calls visit(groups) for every group of a field's lists; it must read the group's positions.
+// Calls visit(value, count) for the values in [low, high] of a field among all rows of the run, in
+// no order, until visit() returns false.
 template <class Value, class Visit>
-void for_each_group(RunIndex& index, const Run& run, IndexField field, const Visit& visit) {
-  index.blocks(run, static_cast<int>(field), lowest_value(Value{}), 0, highest_value(Value{}),
-               [&](const auto& block) {
-                 index.check_now_and_then();
-                 PostingDecoder<Value> groups(block);
-                 while (groups.next()) visit(groups);
-                 return true;
-               });
+void for_each_count_between(RunIndex& index, const Run& run, IndexField field, const Value& low,
+                            const Value& high, const Visit& visit) {
+  index.blocks<Value>(run, static_cast<int>(field) + kCountsOf, {low, 0}, {high, 0},
+                      [&](const auto& block) {
+                        PostingDecoder<Value> groups(block);
+                        while (groups.next_count()) {
+                          if (high < groups.value()) break;
+                          if (!(groups.value() < low) && !visit(groups.value(), groups.count()))
+                            return false;
+                        }
+                        return true;
+                      });
 }
 
-// Calls visit(value, position) for every matching position of a field of numbers.
-template <class Visit>
-void for_each_position(RunIndex& index, const Run& run, IndexField field,
-                       const PositionSet& matching, const Visit& visit) {
-  for_each_group<std::int64_t>(index, run, field, [&](auto& groups) {
-    groups.positions(run.rows(), [&](std::uint32_t position) {
-      if (matching.contains(position)) visit(groups.value(), position);
+// Calls visit(groups) for every group of a field's lists that may lie in the span; it must read the
+// group's positions.
+template <class Value, class Visit>
+void for_each_group(RunIndex& index, const Run& run, IndexField field, PositionSpan span,
+                    const Visit& visit) {
+  const Value lowest = lowest_value(Value{});
+  const Value highest = highest_value(Value{});
+  std::vector<Value> values;
+  if (span.size() < run.rows() / 16) {
+    for_each_count_between(index, run, field, lowest, highest, [&](const Value& value, auto) {
+      values.push_back(value);
+      return values.size() <= kFewValues;
     });
-  });
+  }
+  if (values.empty() || values.size() > kFewValues) {
+    index.blocks<Value>(run, static_cast<int>(field), {lowest, 0}, {highest, UINT32_MAX},
+                        [&](const auto& block) {
+                          PostingDecoder<Value> groups(block);
+                          while (groups.next()) visit(groups);
+                          return true;
+                        });
+    return;
+  }
+  // Of each value only what is near the span.
+  for (const Value& value : values) {
+    index.blocks<Value>(run, static_cast<int>(field), {value, span.first}, {value, span.end},
+                        [&](const auto& block) {
+                          PostingDecoder<Value> groups(block);
+                          while (groups.next()) {
+                            if (groups.value() == value) {
+                              visit(groups);
+                            } else {
+                              groups.positions(run.rows(), [](std::uint32_t) {});
+                            }
+                          }
+                          return true;
+                        });
+  }
 }
 
 // Calls visit(value, count) for the values of a field among the matching rows; a value may come
@@ -87,26 +146,11 @@ void for_each_position(RunIndex& index, const Run& run, IndexField field,
 template <class Value, class Visit>
 void for_each_count_of(RunIndex& index, const Run& run, IndexField field,
                        const PositionSet& matching, const Visit& visit) {
-  for_each_group<Value>(index, run, field, [&](auto& groups) {
+  for_each_group<Value>(index, run, field, matching.span(), [&](auto& groups) {
     std::uint64_t n = 0;
     groups.positions(run.rows(),
                      [&](std::uint32_t position) { n += matching.contains(position) ? 1U : 0U; });
     if (n != 0) visit(groups.value(), n);
-  });
-}
-
-// The same of all rows of the run, for values in [low, high], until visit() returns false.
-template <class Value, class Visit>
-void for_each_count_between(RunIndex& index, const Run& run, IndexField field, const Value& low,
-                            const Value& high, const Visit& visit) {
-  index.blocks(run, static_cast<int>(field) + kCountsOf, low, 0, high, [&](const auto& block) {
-    index.check_now_and_then();
-    PostingDecoder<Value> groups(block);
-    while (groups.next_count()) {
-      if (high < groups.value()) return false;
-      if (!(groups.value() < low) && !visit(groups.value(), groups.count())) return false;
-    }
-    return true;
   });
 }
 

@@ -79,14 +79,46 @@ bool RunIndex::values_of(const PostingBlock<std::int64_t>& block, const Run& run
   return true;
 }
 
+template <class Visit>
+void RunIndex::block_with(const Run& run, IndexField list, std::int64_t value,
+                          std::uint32_t position, const Visit& visit) {
+  Place<std::int64_t> place{value, position};
+  blocks(run, static_cast<int>(list), place, place, [&](const auto& block) {
+    visit(block);
+    return false;
+  });
+}
+
+template <class Visit>
+void RunIndex::blocks_from(const Run& run, IndexField list, std::int64_t value,
+                           std::uint32_t position, const Visit& visit) {
+  Place<std::int64_t> first;
+  bool more = true;
+  block_with(run, list, value, position, [&](const auto& block) {
+    first = {block.value, block.position};
+    more = visit(block);
+  });
+  if (!more) return;
+  auto rows = connection_.use(
+      "SELECT value, position, data FROM posting WHERE run = ? AND field = ? AND "
+      "(value, position) > (?, ?) ORDER BY value, position");
+  rows->bind(1, run.id);
+  rows->bind(2, static_cast<int>(list));
+  rows->bind(3, first.value);
+  rows->bind(4, first.position);
+  while (rows->step()) {
+    ++blocks_read_;
+    check_now_and_then();
+    if (!visit(block_at<std::int64_t>(*rows, run))) return;
+  }
+}
+
 std::uint32_t RunIndex::first_at(const Run& run, std::int64_t time) {
   if (time <= run.min_time) return 0;
   if (time > run.max_time) return run.rows();
   std::uint32_t found = run.rows();
-  blocks(run, static_cast<int>(IndexField::kTime), time, 0, time, [&](const auto& block) {
-    found = block.position;
-    if (block.value >= time) return false;
-    return values_of(block, run, true, [&](std::uint32_t position, std::int64_t ticks) {
+  block_with(run, IndexField::kTime, time, 0, [&](const auto& block) {
+    values_of(block, run, true, [&](std::uint32_t position, std::int64_t ticks) {
       found = ticks >= time ? position : position + 1;
       return ticks < time;
     });
@@ -118,13 +150,12 @@ PositionSpan RunIndex::at_time(const Run& run, std::int64_t time) {
   };
   if (!inside()) {
     decoded.values.clear();
-    blocks(run, static_cast<int>(IndexField::kTime), time, 0, time, [&](const auto& block) {
+    block_with(run, IndexField::kTime, time, 0, [&](const auto& block) {
       decoded.first = block.position;
       values_of(block, run, true, [&](std::uint32_t, std::int64_t ticks) {
         decoded.values.push_back(ticks);
         return true;
       });
-      return false;
     });
     if (!inside()) return {first_at(run, time), first_at(run, time + 1)};
   }
@@ -139,15 +170,13 @@ std::uint64_t RunIndex::seq_at(const Run& run, std::uint32_t position) {
   if (position < decoded.first || position - decoded.first >= decoded.values.size()) {
     decoded.values.clear();
     decoded.first = 0;
-    blocks(run, static_cast<int>(IndexField::kOrder), std::int64_t{0}, position, std::int64_t{0},
-           [&](const auto& block) {
-             decoded.first = block.position;
-             values_of(block, run, false, [&](std::uint32_t, std::int64_t offset) {
-               decoded.values.push_back(seq_of(run, offset));
-               return true;
-             });
-             return false;
-           });
+    block_with(run, IndexField::kOrder, 0, position, [&](const auto& block) {
+      decoded.first = block.position;
+      values_of(block, run, false, [&](std::uint32_t, std::int64_t offset) {
+        decoded.values.push_back(seq_of(run, offset));
+        return true;
+      });
+    });
     if (position < decoded.first || position - decoded.first >= decoded.values.size()) {
       throw_damaged_index();
     }
@@ -159,7 +188,7 @@ void RunIndex::times(const Run& run, PositionSpan span, std::int64_t from,
                      const std::function<void(std::uint32_t, std::int64_t)>& visit) {
   if (span.empty()) return;
   std::uint32_t next = span.first;
-  blocks(run, static_cast<int>(IndexField::kTime), from, 0, INT64_MAX, [&](const auto& block) {
+  blocks_from(run, IndexField::kTime, from, 0, [&](const auto& block) {
     return values_of(block, run, true, [&](std::uint32_t position, std::int64_t ticks) {
       if (position < next) return true;
       if (position != next) throw_damaged_index();
@@ -170,6 +199,57 @@ void RunIndex::times(const Run& run, PositionSpan span, std::int64_t from,
   if (next < span.end) throw_damaged_index();
 }
 
+std::vector<RunIndex::BucketStart> RunIndex::buckets(const Run& run, PositionSpan span,
+                                                     std::int64_t from, std::int64_t end,
+                                                     std::int64_t ticks) {
+  // More blocks of one bucket in a row than this: its beginning is sought.
+  constexpr int kStepsToSeek = 8;
+  std::vector<BucketStart> starts;  // the last one first
+  Place<std::int64_t> low{std::max(from, run.min_time), 0};
+  Place<std::int64_t> high{std::min(end - 1, run.max_time), UINT32_MAX};
+  std::vector<BucketStart> inside;  // of one block
+  bool more = !span.empty();
+  while (more) {
+    more = false;
+    int steps = 0;
+    blocks(run, static_cast<int>(IndexField::kTime), low, high, [&](const auto& block) {
+      if (block.position >= span.end) return true;
+      bool more_before = block.position > span.first;
+      std::int64_t bucket = block.value / ticks;
+      if (!starts.empty() && starts.back().bucket == bucket) {  // so are all rows between
+        starts.back().first = std::max(block.position, span.first);
+        if (!more_before || ++steps < kStepsToSeek) return more_before;
+        high = {std::max(bucket * ticks, low.value), 0};
+        more = true;
+        return false;
+      }
+      inside.clear();
+      std::uint32_t next = block.position;
+      values_of(block, run, true, [&](std::uint32_t position, std::int64_t time) {
+        if (position >= span.end) return false;
+        next = position + 1;
+        if (position < span.first) return true;
+        std::int64_t at = time / ticks;
+        if (inside.empty() || inside.back().bucket != at) inside.push_back({at, position});
+        return true;
+      });
+      if (!starts.empty()) {
+        if (next > starts.back().first) throw_damaged_index();
+        starts.back().first = std::max(next, span.first);
+        if (!inside.empty() && inside.back().bucket == starts.back().bucket) starts.pop_back();
+      }
+      starts.insert(starts.end(), inside.rbegin(), inside.rend());
+      steps = 0;
+      return more_before;
+    });
+  }
+  std::reverse(starts.begin(), starts.end());
+  if (!span.empty() && (starts.empty() || starts.front().first != span.first)) {
+    throw_damaged_index();
+  }
+  return starts;
+}
+
 void RunIndex::seqs(const Run& run, PositionSpan span,
                     const std::function<void(std::uint32_t, std::uint64_t)>& visit) {
   if (span.empty()) return;
@@ -178,15 +258,14 @@ void RunIndex::seqs(const Run& run, PositionSpan span,
     return;
   }
   std::uint32_t next = span.first;
-  blocks(run, static_cast<int>(IndexField::kOrder), std::int64_t{0}, span.first, std::int64_t{0},
-         [&](const auto& block) {
-           return values_of(block, run, false, [&](std::uint32_t position, std::int64_t offset) {
-             if (position < next) return true;
-             if (position != next) throw_damaged_index();
-             visit(next++, seq_of(run, offset));
-             return next < span.end;
-           });
-         });
+  blocks_from(run, IndexField::kOrder, 0, span.first, [&](const auto& block) {
+    return values_of(block, run, false, [&](std::uint32_t position, std::int64_t offset) {
+      if (position < next) return true;
+      if (position != next) throw_damaged_index();
+      visit(next++, seq_of(run, offset));
+      return next < span.end;
+    });
+  });
   if (next < span.end) throw_damaged_index();
 }
 

@@ -60,8 +60,8 @@ class PositionSet {
   }
   void intersect(const PositionSet& other);  // whose span covers this one
   void invert();
-  bool empty() const;
   std::uint64_t count() const;
+  std::uint64_t count(PositionSpan part) const;  // of the span
   // The nearest member at or above `from`, or at or below it.
   std::optional<std::uint32_t> at_or_above(std::uint32_t from) const;
   std::optional<std::uint32_t> at_or_below(std::uint32_t from) const;
@@ -95,13 +95,26 @@ class RunIndex {
   // Ticks of every position of the span, in order; none of them is before `from`.
   void times(const Run& run, PositionSpan span, std::int64_t from,
              const std::function<void(std::uint32_t, std::int64_t)>& visit);
+  // Where in a span the buckets of `ticks` begin that hold its rows, in order. `from` and `end`
+  // are times with no row of the span before or behind.
+  struct BucketStart {
+    std::int64_t bucket = 0;
+    std::uint32_t first = 0;  // position
+  };
+  std::vector<BucketStart> buckets(const Run& run, PositionSpan span, std::int64_t from,
+                                   std::int64_t end, std::int64_t ticks);
   void seqs(const Run& run, PositionSpan span,
             const std::function<void(std::uint32_t, std::uint64_t)>& visit);
 
-  // The blocks of a list from the one that holds (low, position) up to value `high`; the visitor
-  // returns false to stop.
+  // The blocks of a list that can hold what lies from `low` to `high`, the last one first: one
+  // search finds them, which is most of what a short list costs. The visitor returns false to stop.
+  template <class Value>
+  struct Place {
+    Value value{};
+    std::uint32_t position = 0;
+  };
   template <class Value, class Visit>
-  void blocks(const Run& run, int list, const Value& low, std::uint32_t position, const Value& high,
+  void blocks(const Run& run, int list, const Place<Value>& low, const Place<Value>& high,
               const Visit& visit);
 
   // Looks at the connection's limits once in many calls.
@@ -114,6 +127,14 @@ class RunIndex {
   SqlConnection& connection() { return connection_; }
 
  private:
+  // Of a list kept by position: the block that holds (value, position).
+  template <class Visit>
+  void block_with(const Run& run, IndexField list, std::int64_t value, std::uint32_t position,
+                  const Visit& visit);
+  // The same and all after it, until the visitor returns false.
+  template <class Visit>
+  void blocks_from(const Run& run, IndexField list, std::int64_t value, std::uint32_t position,
+                   const Visit& visit);
   std::uint32_t first_at(const Run& run, std::int64_t time);
   template <class Visit>
   static bool values_of(const PostingBlock<std::int64_t>& block, const Run& run, bool rising,
@@ -164,31 +185,22 @@ PostingBlock<Value> block_at(const SqlStatement& row, const Run& run) {
 }
 
 template <class Value, class Visit>
-void RunIndex::blocks(const Run& run, int list, const Value& low, std::uint32_t position,
-                      const Value& high, const Visit& visit) {
-  auto take = [&](const SqlStatement& row) {
-    ++blocks_read_;
-    return visit(block_at<Value>(row, run));
-  };
-  {
-    auto before = connection_.use(
-        "SELECT value, position, data FROM posting WHERE run = ? AND field = ? AND "
-        "(value, position) <= (?, ?) ORDER BY value DESC, position DESC LIMIT 1");
-    before->bind(1, run.id);
-    before->bind(2, list);
-    bind_value(*before, 3, low);
-    before->bind(4, position);
-    if (before->step() && !take(*before)) return;
-  }
-  auto after = connection_.use(
+void RunIndex::blocks(const Run& run, int list, const Place<Value>& low, const Place<Value>& high,
+                      const Visit& visit) {
+  auto rows = connection_.use(
       "SELECT value, position, data FROM posting WHERE run = ? AND field = ? AND "
-      "(value, position) > (?, ?) AND value <= ? ORDER BY value, position");
-  after->bind(1, run.id);
-  after->bind(2, list);
-  bind_value(*after, 3, low);
-  after->bind(4, position);
-  bind_value(*after, 5, high);
-  while (after->step() && take(*after)) {
+      "(value, position) <= (?, ?) ORDER BY value DESC, position DESC");
+  rows->bind(1, run.id);
+  rows->bind(2, list);
+  bind_value(*rows, 3, high.value);
+  rows->bind(4, high.position);
+  while (rows->step()) {
+    ++blocks_read_;
+    check_now_and_then();
+    auto block = block_at<Value>(*rows, run);
+    if (!visit(block)) return;
+    if (block.value < low.value) return;
+    if (block.value == low.value && block.position <= low.position) return;
   }
 }
 

@@ -68,17 +68,6 @@ class PositionList {
   std::vector<Block> blocks_;
 };
 
-// Collects groups, and the counts beside them.
-template <class Value>
-struct ListPair {
-  PostingEncoder<Value> positions;
-  PostingEncoder<Value> counts;
-  void add(const Value& value, std::span<const std::uint32_t> at) {
-    positions.add(value, at);
-    counts.add_count(value, at.size());
-  }
-};
-
 inline constexpr const char* kInsertPosting =
     "INSERT INTO posting(run, field, value, position, data) VALUES(?, ?, ?, ?, ?)";
 
@@ -91,12 +80,40 @@ void put(SqlStatement& insert, int list, const PostingBlock<Value>& block) {
   insert.run();
 }
 
+// Writes the lists of one field: the positions of each value, and how many they are.
 template <class Value>
-void write_list(SqlConnection& connection, std::int64_t run, int list,
-                PostingEncoder<Value>& encoder) {
-  auto insert = connection.use(kInsertPosting);
-  insert->bind(1, run);
-  encoder.finish([&](const auto& block) { put(*insert, list, block); });
-}
+class FieldWriter {
+ public:
+  FieldWriter(SqlConnection& connection, std::int64_t run, IndexField field)
+      : insert_(connection.use(kInsertPosting)), list_(number_of(field)) {
+    insert_->bind(1, run);
+  }
+
+  void add(const Value& value, std::span<const std::uint32_t> positions) {
+    positions_.add(value, positions);
+    add_count(value, positions.size());
+  }
+  // The same in parts: all groups of a value, then how many positions they had.
+  void add_group(const Value& value, const PostingGroup& group) { positions_.add(value, group); }
+  void add_count(const Value& value, std::uint64_t count) {
+    counts_.add_count(value, count);
+    if (positions_.ready() + counts_.ready() < kMaxReady) return;
+    positions_.take([&](const auto& block) { put(*insert_, list_, block); });
+    counts_.take([&](const auto& block) { put(*insert_, list_ + kCountsOf, block); });
+  }
+  void finish() {
+    positions_.finish([&](const auto& block) { put(*insert_, list_, block); });
+    counts_.finish([&](const auto& block) { put(*insert_, list_ + kCountsOf, block); });
+  }
+
+ private:
+  // Written now and then, so that the lists of millions of rows need little memory.
+  static constexpr std::size_t kMaxReady = std::size_t{1} << 20U;
+
+  StatementUse insert_;
+  int list_;
+  PostingEncoder<Value> positions_;
+  PostingEncoder<Value> counts_;
+};
 
 }  // namespace blockwatch

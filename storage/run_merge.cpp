@@ -15,9 +15,8 @@ class RunWriter::Merge {
     for (const Run& run : runs) by_time.push_back(&run);
     std::sort(by_time.begin(), by_time.end(),
               [](const Run* x, const Run* y) { return x->min_time < y->min_time; });
-    bool apart = true;
     for (std::size_t i = 1; i < by_time.size(); ++i) {
-      apart = apart && by_time[i - 1]->max_time < by_time[i]->min_time;
+      apart_ = apart_ && by_time[i - 1]->max_time < by_time[i]->min_time;
     }
     std::uint32_t base = 0;
     for (const Run* run : by_time) {
@@ -29,7 +28,7 @@ class RunWriter::Merge {
     merged_.min_time = by_time.front()->min_time;
     merged_.max_time = 0;
     for (const Run& run : runs) merged_.max_time = std::max(merged_.max_time, run.max_time);
-    if (apart) {
+    if (apart_) {
       line_up();
     } else {
       interleave();
@@ -38,10 +37,11 @@ class RunWriter::Merge {
 
   Run run() {
     merged_.id = writer_.insert(merged_);
-    auto insert = writer_.connection_.use(kInsertPosting);
-    insert->bind(1, merged_.id);
-    times_.finish([&](const auto& b) { put(*insert, number_of(IndexField::kTime), b); });
-    if (!merged_.in_order) {
+    if (apart_) copy_times();
+    {
+      auto insert = writer_.connection_.use(kInsertPosting);
+      insert->bind(1, merged_.id);
+      times_.finish([&](const auto& b) { put(*insert, number_of(IndexField::kTime), b); });
       order_.finish([&](const auto& b) { put(*insert, number_of(IndexField::kOrder), b); });
     }
     for (IndexField field : kNumberFields) merge_lists<std::int64_t>(field);
@@ -94,51 +94,54 @@ class RunWriter::Merge {
       std::pop_heap(heap.begin(), heap.end(), later);
       Source& source = sources[heap.back()];
       inputs_[heap.back()].moved[source.next] = position;
-      add(position, source.rows[source.next].time, source.rows[source.next].seq);
+      const Row& row = source.rows[source.next];
+      times_.add(row.time);
+      order_.add(static_cast<std::int64_t>(row.seq - merged_.first_seq));
+      merged_.in_order = merged_.in_order && row.seq - merged_.first_seq == position;
       if (++source.next == source.rows.size()) {
         heap.pop_back();
       } else {
         std::push_heap(heap.begin(), heap.end(), later);
       }
     }
-    interleaved_ = true;
+    if (merged_.in_order) order_ = PositionList(false);
   }
 
+  // The runs follow each other: their lists are joined as they are, only their positions rise.
   void line_up() {
     for (const Input& input : inputs_) {
-      const Run& run = *input.run;
-      PositionSpan all{0, run.rows()};
-      writer_.index_.times(run, all, run.min_time,
-                           [&](std::uint32_t, std::int64_t time) { times_.add(time); });
-      writer_.index_.seqs(run, all, [&](std::uint32_t position, std::uint64_t seq) {
-        add_order(input.base + position, seq);
-      });
+      merged_.in_order = merged_.in_order && input.run->in_order &&
+                         input.run->first_seq == merged_.first_seq + input.base;
+    }
+    if (merged_.in_order) return;
+    for (const Input& input : inputs_) {
+      writer_.index_.seqs(*input.run, {0, input.run->rows()},
+                          [&](std::uint32_t, std::uint64_t seq) {
+                            order_.add(static_cast<std::int64_t>(seq - merged_.first_seq));
+                          });
     }
   }
 
-  void add(std::uint32_t position, std::int64_t time, std::uint64_t seq) {
-    times_.add(time);
-    add_order(position, seq);
-  }
-
-  void add_order(std::uint32_t position, std::uint64_t seq) {
-    std::uint64_t offset = seq - merged_.first_seq;
-    merged_.in_order = merged_.in_order && offset == position;
-    order_.add(static_cast<std::int64_t>(offset));
-  }
-
-  std::uint32_t moved(const Input& input, std::uint32_t position) const {
-    return interleaved_ ? input.moved[position] : input.base + position;
+  void copy_times() {
+    for (const Input& input : inputs_) {
+      auto copy = writer_.connection_.use(
+          "INSERT INTO posting SELECT ?1, field, value, position + ?2, data FROM posting "
+          "WHERE run = ?3 AND field = ?4");
+      copy->bind(1, merged_.id);
+      copy->bind(2, input.base);
+      copy->bind(3, input.run->id);
+      copy->bind(4, number_of(IndexField::kTime));
+      copy->run();
+    }
   }
 
   // One input's list, block after block.
   template <class Value>
   class Reader {
    public:
-    Reader(const Merge& merge, const Input& input, IndexField field)
-        : merge_(&merge),
-          input_(&input),
-          rows_(merge.writer_.connection_.use(
+    Reader(SqlConnection& connection, const Input& input, IndexField field)
+        : input_(&input),
+          rows_(connection.use(
               "SELECT value, position, data FROM posting WHERE run = ? AND field = ? "
               "ORDER BY value, position")) {
       rows_->bind(1, input.run->id);
@@ -147,13 +150,12 @@ class RunWriter::Merge {
     }
     bool done() const { return !groups_; }
     const Value& value() const { return groups_->value(); }
-    // Appends the new positions of this value, and goes on to the next one.
-    void take(std::vector<std::uint32_t>& out) {
-      Value value = groups_->value();
+    // Gives the groups of this value, and goes on to the next value.
+    template <class Visit>
+    void take(const Visit& visit) {
+      const Value value = groups_->value();
       do {
-        groups_->positions(input_->run->rows(), [&](std::uint32_t position) {
-          out.push_back(merge_->moved(*input_, position));
-        });
+        visit(*input_, *groups_);
         advance();
       } while (groups_ && groups_->value() == value);
     }
@@ -166,60 +168,92 @@ class RunWriter::Merge {
       groups_.emplace(block_at<Value>(*rows_, *input_->run));
       if (!groups_->next()) throw_damaged_index();
     }
-    const Merge* merge_;
     const Input* input_;
     StatementUse rows_;
     std::optional<PostingDecoder<Value>> groups_;
   };
 
+  // The value that a reader has next.
+  template <class Value>
+  struct Next {
+    Value value;
+    std::size_t reader;
+    // The first input that has a value comes first: where runs lie apart, positions then rise.
+    friend bool operator<(const Next& x, const Next& y) {
+      return x.value == y.value ? x.reader < y.reader : x.value < y.value;
+    }
+  };
+
+  // Puts the first of a heap, which may have grown, in its place. Neighbouring values are mostly in
+  // one list, so that it mostly stays where it is.
+  template <class Value>
+  static void sift_down(std::vector<Next<Value>>& heap) {
+    const Next<Value> first = heap.front();
+    std::size_t at = 0;
+    for (std::size_t child = 1; child < heap.size(); child = 2 * at + 1) {
+      if (child + 1 < heap.size() && heap[child + 1] < heap[child]) ++child;
+      if (first < heap[child]) break;
+      heap[at] = heap[child];
+      at = child;
+    }
+    heap[at] = first;
+  }
+
   template <class Value>
   void merge_lists(IndexField field) {
-    ListPair<Value> lists;
-    {
-      std::vector<Reader<Value>> readers;
-      readers.reserve(inputs_.size());
-      for (const Input& input : inputs_) {
-        Reader<Value> reader(*this, input, field);
-        if (!reader.done()) readers.push_back(std::move(reader));
-      }
-      // The highest first, so that the heap's top is the lowest value, of the first input that has
-      // it: positions then come in order when the inputs lie apart.
-      auto higher = [&](std::size_t x, std::size_t y) {
-        const Value& a = readers[x].value();
-        const Value& b = readers[y].value();
-        return a == b ? y < x : b < a;
-      };
-      std::vector<std::size_t> heap;
-      for (std::size_t i = 0; i < readers.size(); ++i) heap.push_back(i);
-      std::make_heap(heap.begin(), heap.end(), higher);
-      std::vector<std::uint32_t> positions;
-      while (!heap.empty()) {
-        Value value = readers[heap.front()].value();
-        positions.clear();
-        while (!heap.empty() && readers[heap.front()].value() == value) {
-          std::pop_heap(heap.begin(), heap.end(), higher);
-          Reader<Value>& reader = readers[heap.back()];
-          reader.take(positions);
-          if (reader.done()) {
-            heap.pop_back();
-          } else {
-            std::push_heap(heap.begin(), heap.end(), higher);
+    FieldWriter<Value> lists(writer_.connection_, merged_.id, field);
+    std::vector<Reader<Value>> readers;
+    readers.reserve(inputs_.size());
+    for (const Input& input : inputs_) {
+      Reader<Value> reader(writer_.connection_, input, field);
+      if (!reader.done()) readers.push_back(std::move(reader));
+    }
+    std::vector<Next<Value>> heap;
+    for (std::size_t i = 0; i < readers.size(); ++i) heap.push_back({readers[i].value(), i});
+    std::sort(heap.begin(), heap.end());  // which makes it a heap
+    std::vector<std::uint32_t> positions;
+    while (!heap.empty()) {
+      const Value value = heap.front().value;
+      std::uint64_t count = 0;
+      positions.clear();
+      while (!heap.empty() && heap.front().value == value) {
+        Reader<Value>& reader = readers[heap.front().reader];
+        reader.take([&](const Input& input, PostingDecoder<Value>& groups) {
+          count += groups.count();
+          if (apart_) {
+            PostingGroup group = groups.group(input.run->rows());
+            group.first += input.base;
+            group.last += input.base;
+            return lists.add_group(value, group);
           }
+          groups.positions(input.run->rows(), [&](std::uint32_t position) {
+            positions.push_back(input.moved[position]);
+          });
+        });
+        if (reader.done()) {
+          heap.front() = heap.back();
+          heap.pop_back();
+        } else {
+          heap.front().value = reader.value();
         }
+        if (!heap.empty()) sift_down(heap);
+      }
+      if (apart_) {
+        lists.add_count(value, count);
+      } else {
         if (!std::is_sorted(positions.begin(), positions.end())) {
           std::sort(positions.begin(), positions.end());
         }
         lists.add(value, positions);
       }
     }
-    write_list(writer_.connection_, merged_.id, number_of(field), lists.positions);
-    write_list(writer_.connection_, merged_.id, number_of(field) + kCountsOf, lists.counts);
+    lists.finish();
   }
 
   RunWriter& writer_;
   std::span<const Run> runs_;
   std::vector<Input> inputs_;
-  bool interleaved_ = false;
+  bool apart_ = true;  // in time
   Run merged_;
   PositionList times_{true};
   PositionList order_{false};

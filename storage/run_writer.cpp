@@ -1,6 +1,7 @@
 #include "storage/run_writer_internal.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "storage/run_lists_internal.h"
@@ -12,40 +13,40 @@ namespace {
 using NumberPairs = std::vector<std::pair<std::int64_t, std::uint32_t>>;
 using AddressPairs = std::vector<std::pair<IpAddress, std::uint32_t>>;
 
-// Values that lie close together (ports, ids) are counted into place.
-constexpr std::uint64_t kMaxCountedRange = std::uint64_t{1} << 17U;
-constexpr std::size_t kMinCountedPairs = 4096;
-
+// By the digits of the value, the lowest first; order of positions is kept.
 void sort_pairs(NumberPairs& pairs) {
   if (std::is_sorted(pairs.begin(), pairs.end())) return;
+  constexpr unsigned kDigitBits = 11;
+  constexpr std::uint64_t kDigits = std::uint64_t{1} << kDigitBits;
   auto [low, high] = std::minmax_element(pairs.begin(), pairs.end());
-  std::int64_t base = low->first;
-  std::uint64_t range = static_cast<std::uint64_t>(high->first) - static_cast<std::uint64_t>(base);
-  if (pairs.size() < kMinCountedPairs || range > kMaxCountedRange) {
-    std::sort(pairs.begin(), pairs.end());
-    return;
-  }
-  std::vector<std::uint32_t> place(static_cast<std::size_t>(range) + 2);
-  for (const auto& pair : pairs) ++place[static_cast<std::size_t>(pair.first - base) + 1];
-  for (std::size_t i = 1; i < place.size(); ++i) place[i] += place[i - 1];
+  const auto base = static_cast<std::uint64_t>(low->first);
+  const std::uint64_t range = static_cast<std::uint64_t>(high->first) - base;
   NumberPairs sorted(pairs.size());
-  for (const auto& pair : pairs)
-    sorted[place[static_cast<std::size_t>(pair.first - base)]++] = pair;
-  pairs = std::move(sorted);
+  for (unsigned shift = 0; shift < 64 && range >> shift != 0; shift += kDigitBits) {
+    auto digit = [&](const NumberPairs::value_type& pair) {
+      return (static_cast<std::uint64_t>(pair.first) - base) >> shift & (kDigits - 1);
+    };
+    std::array<std::uint32_t, kDigits + 1> place{};
+    for (const auto& pair : pairs) ++place[digit(pair) + 1];
+    for (std::size_t i = 1; i < place.size(); ++i) place[i] += place[i - 1];
+    for (const auto& pair : pairs) sorted[place[digit(pair)]++] = pair;
+    pairs.swap(sorted);
+  }
 }
 
 void sort_pairs(AddressPairs& pairs) { std::sort(pairs.begin(), pairs.end()); }
 
-// The lists of one field of rows in the order of their positions.
+// Writes the lists of one field of rows in the order of their positions.
 template <class Value, class ValueOf>
-ListPair<Value> list_of(const std::vector<IndexRow>& rows, IndexField field, ValueOf value_of) {
+void write_lists(SqlConnection& connection, std::int64_t run, IndexField field,
+                 const std::vector<IndexRow>& rows, ValueOf value_of) {
   std::vector<std::pair<Value, std::uint32_t>> pairs;
   pairs.reserve(rows.size());
   for (std::size_t i = 0; i < rows.size(); ++i) {
     if (rows[i].has(field)) pairs.emplace_back(value_of(rows[i]), static_cast<std::uint32_t>(i));
   }
   sort_pairs(pairs);
-  ListPair<Value> lists;
+  FieldWriter<Value> lists(connection, run, field);
   std::vector<std::uint32_t> positions;
   for (std::size_t from = 0; from < pairs.size();) {
     positions.clear();
@@ -56,7 +57,7 @@ ListPair<Value> list_of(const std::vector<IndexRow>& rows, IndexField field, Val
     lists.add(pairs[from].first, positions);
     from = to;
   }
-  return lists;
+  lists.finish();
 }
 
 // From the first row of one run to the last of another.
@@ -68,7 +69,8 @@ std::uint64_t rows_between(const Run& first, const Run& last) {
 
 int RunWriter::level_of(const Run& run) const {
   int level = 0;
-  for (std::uint64_t rows = std::uint64_t{run_rows_} * kFanOut;
+  // Half the rows are enough, so that the runs of large commits need not be merged at once.
+  for (std::uint64_t rows = std::uint64_t{run_rows_} * kFanOut / 2;
        level < kTopLevel && run.rows() >= rows; rows *= kFanOut) {
     ++level;
   }
@@ -87,7 +89,7 @@ std::int64_t RunWriter::insert(const Run& run) {
   return sqlite3_last_insert_rowid(connection_.handle());
 }
 
-void RunWriter::add(std::vector<IndexRow> rows) {
+void RunWriter::add(std::vector<IndexRow>& rows) {
   if (rows.empty()) return;
   Run run;
   run.first_seq = rows.front().seq;
@@ -111,16 +113,12 @@ void RunWriter::add(std::vector<IndexRow> rows) {
     order.finish([&](const auto& b) { put(*insert, number_of(IndexField::kOrder), b); });
   }
   for (IndexField field : kNumberFields) {
-    auto lists =
-        list_of<std::int64_t>(rows, field, [&](const IndexRow& row) { return row.number(field); });
-    write_list(connection_, run.id, number_of(field), lists.positions);
-    write_list(connection_, run.id, number_of(field) + kCountsOf, lists.counts);
+    write_lists<std::int64_t>(connection_, run.id, field, rows,
+                              [&](const IndexRow& row) { return row.number(field); });
   }
   for (IndexField field : kAddressFields) {
-    auto lists =
-        list_of<IpAddress>(rows, field, [&](const IndexRow& row) { return row.address(field); });
-    write_list(connection_, run.id, number_of(field), lists.positions);
-    write_list(connection_, run.id, number_of(field) + kCountsOf, lists.counts);
+    write_lists<IpAddress>(connection_, run.id, field, rows,
+                           [&](const IndexRow& row) { return row.address(field); });
   }
 }
 

@@ -61,8 +61,8 @@ CREATE TABLE run(
 CREATE TABLE posting(run INTEGER, field INTEGER, value, position INTEGER, data BLOB NOT NULL,
                      PRIMARY KEY(run, field, value, position)) WITHOUT ROWID;
 
-CREATE TABLE hour_shape(shape INTEGER, hour INTEGER, n INTEGER NOT NULL,
-                        PRIMARY KEY(shape, hour)) WITHOUT ROWID;
+CREATE TABLE hour_shape(hour INTEGER, shape INTEGER, n INTEGER NOT NULL,
+                        PRIMARY KEY(hour, shape)) WITHOUT ROWID;
 
 CREATE TABLE batch(first_seq INTEGER PRIMARY KEY, received_time INTEGER NOT NULL);
 

@@ -64,24 +64,39 @@ void StoreReader::Impl::for_each_match(const IndexFilter& filter, SeqBounds seqs
   }
 }
 
-void StoreReader::Impl::rows_of(const Run& run, const PositionSet& matching,
-                                const std::function<void(const IndexRow&)>& visit) {
+void StoreReader::Impl::rows_of(const Run& run, const PositionSet& positions,
+                                const std::function<void(std::uint32_t, const IndexRow&)>& visit) {
   auto row =
       connection_.use(std::string("SELECT ") + kRowColumns + " FROM event e WHERE e.seq = ?");
-  for (auto p = matching.at_or_above(matching.span().first); p; p = matching.at_or_above(*p + 1)) {
+  for (auto p = positions.at_or_above(positions.span().first); p;
+       p = positions.at_or_above(*p + 1)) {
     row->reset();
     row->bind(1, static_cast<std::int64_t>(runs_.seq_at(run, *p)));
     if (!row->step()) throw_damaged_index();
     ++rows_read_;
-    visit(index_row_at(*row));
+    visit(*p, index_row_at(*row));
   }
+}
+
+PositionSet StoreReader::Impl::matches_of(const Run& run, RunFilter& filter) {
+  auto [positions, sure] = filter.matches(filter.span());
+  if (sure) return std::move(positions);
+  PositionSet matching = positions;
+  rows_of(run, positions, [&](std::uint32_t position, const IndexRow& row) {
+    if (!filter.filter().holds(row)) matching.remove(position);
+  });
+  return matching;
 }
 
 std::uint64_t StoreReader::Impl::count_rows(const Filter& asked, std::uint64_t snapshot_seq) {
   const IndexFilter& filter = use_filter(asked);
   std::uint64_t total = 0;
   for_each_match(
-      filter, seq_bounds(snapshot_seq), [&](const Run&, RunFilter& run) { total += run.count(); },
+      filter, seq_bounds(snapshot_seq),
+      [&](const Run& run, RunFilter& matches) {
+        auto count = matches.count();
+        total += count ? *count : matches_of(run, matches).count();
+      },
       [&](const IndexRow&) { ++total; });
   return total;
 }

@@ -14,6 +14,7 @@
 #include "storage/index_filter.h"
 #include "storage/interner_internal.h"
 #include "storage/rollups_internal.h"
+#include "storage/row_inserter_internal.h"
 #include "storage/run_filter_internal.h"
 #include "storage/run_index_internal.h"
 #include "storage/run_writer_internal.h"
@@ -48,13 +49,17 @@ class Store::Impl {
   void forget();
 
  private:
+  // What an append has seen so far.
+  struct Appended {
+    RollupDelta delta;
+    std::vector<std::string_view> raw;  // of each new row
+    TextArena raw_bytes;
+  };
   AppendResult append_one(const EventBatch& batch, Timestamp received, StoreState& state,
-                          RollupDelta& delta);
+                          Appended& appended);
   void update_source(const EventBatch& batch, const AppendResult& result, Timestamp received);
   // Reads what append() needs to know of the file.
   void learn(const StoreState& state);
-  void insert(SqlStatement& statement, const Event& event, const Interner::Numbers& numbers,
-              std::uint64_t seq);
   // Makes a run of the pending rows once there are enough.
   void index_pending(StoreState& state);
 
@@ -63,6 +68,7 @@ class Store::Impl {
   const std::uint32_t run_rows_;
   RunIndex runs_;
   RunWriter run_writer_;
+  RowInserter inserter_;
   std::unique_ptr<Interner> interner_;
   std::unique_ptr<TickIndex> ticks_;
   std::vector<IndexRow> pending_;  // the rows that no run has, by seq
@@ -135,8 +141,10 @@ class StoreReader::Impl {
   void for_each_match(const IndexFilter& filter, SeqBounds seqs,
                       const std::function<void(const Run&, RunFilter&)>& run_visit,
                       const std::function<void(const IndexRow&)>& row_visit);
-  void rows_of(const Run& run, const PositionSet& matching,
-               const std::function<void(const IndexRow&)>& visit);
+  void rows_of(const Run& run, const PositionSet& positions,
+               const std::function<void(std::uint32_t, const IndexRow&)>& visit);
+  // All of the run that match.
+  PositionSet matches_of(const Run& run, RunFilter& filter);
   std::uint64_t count_rows(const Filter& asked, std::uint64_t snapshot_seq);
   std::uint64_t count(const Filter& filter, std::uint64_t snapshot_seq);
   // Calls visit(value, count) for every value in the lists; a value may come several times.

@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "storage/answer_memo_internal.h"
+#include "storage/file_path.h"
 #include "storage/row_internal.h"
 #include "storage/schema.h"
 #include "storage/store_internal.h"
@@ -16,6 +17,9 @@ constexpr const char* kMmapBytes = "2147418112";
 // A tail looks at no more rows than this in one call, so that a filter that matches nothing costs
 // many short questions instead of a long one.
 constexpr std::uint64_t kTailWindow = 20'000;
+// More rows than this without a run: the table of runs was emptied. What a reader keeps of them in
+// memory is bounded by it.
+constexpr std::uint64_t kMaxTailRows = std::uint64_t{1} << 20U;
 
 }  // namespace
 
@@ -67,7 +71,7 @@ const IndexFilter& StoreReader::Impl::use_filter(const Filter& filter) {
     return filter_;
   }
   compiled_shapes_ = 0;
-  filter_ = compile_filter(filter, dictionary_);
+  filter_ = compile_filter(filter, dictionary_, [this] { connection_.check_limits(); });
   compiled_from_ = filter;
   compiled_shapes_ = shapes;
   compiled_applications_ = applications;
@@ -81,6 +85,9 @@ void StoreReader::Impl::refresh_tail() {
     tail_newest_ = tail_indexed_ = indexed;
   }
   if (tail_newest_ >= state_.newest_seq) return;
+  if (state_.newest_seq - std::max(tail_newest_, state_.deleted_through) > kMaxTailRows) {
+    throw_damaged_index();
+  }
   auto rows = connection_.use(std::string("SELECT ") + kRowColumns +
                               " FROM event e WHERE e.seq > ? ORDER BY e.seq");
   rows->bind(1, static_cast<std::int64_t>(tail_newest_));
@@ -191,8 +198,7 @@ StoreStatus StoreReader::Impl::status() {
   }
   for (const char* suffix : {"", "-wal"}) {
     std::error_code error;
-    std::string name = path_ + suffix;
-    auto size = std::filesystem::file_size(std::u8string(name.begin(), name.end()), error);
+    auto size = std::filesystem::file_size(to_path(path_ + suffix), error);
     if (!error) status.file_bytes += size;
   }
   status.schema_version = static_cast<int>(connection_.query_integer("PRAGMA user_version"));

@@ -1,6 +1,7 @@
 // Counts by time.
 
-#include <map>
+#include <algorithm>
+#include <iterator>
 
 #include "storage/answer_memo_internal.h"
 #include "storage/row_internal.h"
@@ -12,92 +13,137 @@ namespace {
 
 constexpr std::int64_t kMinBucket = 60 * Timestamp::kTicksPerSecond;
 constexpr std::int64_t kMaxBucket = 24 * kTicksPerHour;
+constexpr std::int64_t kTimelineKinds = 4;  // of TimelineBy
 
 // Adds to the counts, bucket after bucket; more buckets than an answer may have are left out.
 class BucketAdder {
  public:
-  BucketAdder(BucketCounts& counts, const TimelineQuery& query)
-      : buckets_(counts.buckets),
-        ticks_(query.bucket_ticks),
-        by_shape_(query.by != TimelineBy::kNothing) {}
+  explicit BucketAdder(BucketCounts& counts) : buckets_(counts.buckets) {}
 
-  void add(std::int64_t time, std::uint32_t shape, std::uint64_t n) {
-    std::int64_t bucket = time / ticks_;
+  void add(std::int64_t bucket, std::uint32_t value, std::uint64_t n) {
+    if (n == 0) return;
     if (last_ == nullptr || last_->first != bucket) {
       if (!fits()) return;
       last_ = &*buckets_.try_emplace(bucket).first;
     }
-    last_->second[by_shape_ ? shape : 0] += n;
+    last_->second[value] += n;
   }
   bool fits() const { return buckets_.size() <= kMaxTimelinePoints; }
-  bool by_shape() const { return by_shape_; }
 
  private:
   decltype(BucketCounts::buckets)& buckets_;
-  std::int64_t ticks_;
-  bool by_shape_;
   decltype(BucketCounts::buckets)::value_type* last_ = nullptr;
 };
 
-std::optional<std::string> value_of(TimelineBy by, const Event& event) {
-  if (by == TimelineBy::kAction) return std::string(to_word(action_of(event.event_id)));
-  return shape_value(by == TimelineBy::kDirection ? TopField::kDirection : TopField::kEventId,
-                     event);
+// The number of an event's value, as BucketCounts keeps it.
+std::uint32_t value_number(TimelineBy by, const Event& event) {
+  switch (by) {
+    case TimelineBy::kAction:
+      return static_cast<std::uint32_t>(action_of(event.event_id));
+    case TimelineBy::kDirection:
+      return event.direction ? 1 + static_cast<std::uint32_t>(*event.direction) : 0;
+    case TimelineBy::kEventId:
+      return event.event_id;
+    default:
+      return 0;
+  }
+}
+
+std::optional<std::string> value_text(TimelineBy by, std::uint32_t number) {
+  switch (by) {
+    case TimelineBy::kAction:
+      return std::string(to_word(static_cast<Action>(number)));
+    case TimelineBy::kDirection:
+      if (number == 0) return std::nullopt;
+      return std::string(to_word(static_cast<Direction>(number - 1)));
+    case TimelineBy::kEventId:
+      return std::to_string(number);
+    default:
+      return std::nullopt;
+  }
+}
+
+// The matching positions of a list, counted by bucket.
+template <class Visit>
+void count_positions(PostingDecoder<std::int64_t>& list, const Run& run,
+                     const PositionSet& matching, const std::vector<RunIndex::BucketStart>& starts,
+                     const Visit& visit) {
+  auto next = starts.begin();
+  std::uint32_t end = 0;  // of the bucket before `next`
+  std::uint64_t n = 0;
+  auto finish_bucket = [&] {
+    if (n != 0) visit(std::prev(next)->bucket, n);
+    n = 0;
+  };
+  list.positions(run.rows(), [&](std::uint32_t position) {
+    if (position >= end) {
+      finish_bucket();
+      next = std::upper_bound(next, starts.end(), position,
+                              [](std::uint32_t p, const auto& start) { return p < start.first; });
+      end = next == starts.end() ? UINT32_MAX : next->first;
+    }
+    n += matching.contains(position) ? 1U : 0U;
+  });
+  finish_bucket();
 }
 
 }  // namespace
 
 void StoreReader::Impl::count_buckets(const Filter& asked, SeqBounds seqs,
                                       const TimelineQuery& query, BucketCounts& counts) {
-  BucketAdder buckets(counts, query);
+  BucketAdder buckets(counts);
+  auto value_of = [&](std::int64_t shape) {
+    if (query.by == TimelineBy::kNothing) return std::uint32_t{0};
+    return value_number(query.by, dictionary_.shape(shape).event);
+  };
   auto add_row = [&](const IndexRow& row) {
-    buckets.add(row.time, static_cast<std::uint32_t>(row.number(IndexField::kShape)), 1);
+    buckets.add(row.time / query.bucket_ticks, value_of(row.number(IndexField::kShape)), 1);
   };
-  const IndexFilter& filter = use_filter(asked);
-  auto count_run = [&](const Run& run, RunFilter& matches) {
+  auto count_run = [&](const Run& run, RunFilter& filter) {
     if (!buckets.fits()) return;
-    PositionSpan span = matches.span();
-    PositionSet matching = matches.matches(span);
+    PositionSet matching = matches_of(run, filter);
     if (are_few(matching.count(), run)) {
-      rows_of(run, matching, add_row);
+      rows_of(run, matching, [&](std::uint32_t, const IndexRow& row) { add_row(row); });
       return;
     }
-    if (!buckets.by_shape()) {
-      runs_.times(run, span, filter.first_time, [&](std::uint32_t position, std::int64_t time) {
-        if (matching.has(position)) buckets.add(time, 0, 1);
-      });
+    PositionSpan span = filter.span();
+    auto starts = runs_.buckets(run, span, filter.filter().first_time, filter.filter().end_time,
+                                query.bucket_ticks);
+    if (query.by == TimelineBy::kNothing) {
+      for (std::size_t i = 0; i < starts.size(); ++i) {
+        std::uint32_t end = i + 1 < starts.size() ? starts[i + 1].first : span.end;
+        buckets.add(starts[i].bucket, 0, matching.count(PositionSpan{starts[i].first, end}));
+      }
       return;
     }
-    std::vector<std::int64_t> times(span.size());
-    runs_.times(run, span, filter.first_time, [&](std::uint32_t position, std::int64_t time) {
-      times[position - span.first] = time;
+    for_each_group<std::int64_t>(runs_, run, IndexField::kShape, span, [&](auto& list) {
+      std::uint32_t value = value_of(list.value());
+      count_positions(list, run, matching, starts,
+                      [&](std::int64_t bucket, std::uint64_t n) { buckets.add(bucket, value, n); });
     });
-    for_each_position(
-        runs_, run, IndexField::kShape, matching, [&](std::int64_t shape, std::uint32_t position) {
-          buckets.add(times[position - span.first], static_cast<std::uint32_t>(shape), 1);
-        });
   };
-  for_each_match(filter, seqs, count_run, add_row);
+  for_each_match(use_filter(asked), seqs, count_run, add_row);
 }
 
 Result<Timeline> StoreReader::Impl::timeline(const TimelineQuery& query) {
   if (query.bucket_ticks < kMinBucket || query.bucket_ticks > kMaxBucket) {
     return make_error(ErrorCode::kInvalidArgument, "a bucket must be one minute to one day");
   }
-  bool by_shape = query.by != TimelineBy::kNothing;
   std::shared_ptr<const Counted<BucketCounts>> counted;
   if (use_filter(query.filter).by_shape_only && query.bucket_ticks % kTicksPerHour == 0 &&
       !filter_.nothing) {
     auto by_hour = std::make_shared<Counted<BucketCounts>>();
-    BucketAdder buckets(by_hour->counts, query);
+    BucketAdder buckets(by_hour->counts);
     HourSpan span = hour_span(query.filter);
     for_each_hour_shape(span, [&](std::int64_t hour, std::uint32_t shape, std::uint64_t n) {
-      buckets.add(hour * kTicksPerHour, shape, n);
+      buckets.add(hour * kTicksPerHour / query.bucket_ticks,
+                  value_number(query.by, dictionary_.shape(shape).event), n);
     });
     for (const Filter& edge : span.edges) count_buckets(edge, all_seqs(), query, by_hour->counts);
     counted = std::move(by_hour);
   } else {
-    counted = up_to_date(memo_->buckets, query.filter, query.bucket_ticks * 2 + (by_shape ? 1 : 0),
+    counted = up_to_date(memo_->buckets, query.filter,
+                         query.bucket_ticks * kTimelineKinds + static_cast<std::int64_t>(query.by),
                          [&](SeqBounds seqs, BucketCounts& counts) {
                            count_buckets(query.filter, seqs, query, counts);
                          });
@@ -109,15 +155,12 @@ Result<Timeline> StoreReader::Impl::timeline(const TimelineQuery& query) {
   }
 
   Timeline timeline;
-  for (const auto& [bucket, shapes] : counted->counts.buckets) {
-    std::map<std::optional<std::string>, std::uint64_t> values;
-    for (const auto& [shape, n] : shapes) {
-      auto value = by_shape ? value_of(query.by, dictionary_.shape(shape).event)
-                            : std::optional<std::string>();
-      values[value] += n;
-    }
+  timeline.reserve(counted->counts.buckets.size());
+  for (const auto& [bucket, values] : counted->counts.buckets) {
     TimelinePoint point{Timestamp{bucket * query.bucket_ticks}, {}};
-    for (const auto& [value, n] : values) point.counts.push_back({value, n});
+    for (const auto& [value, n] : values) point.counts.push_back({value_text(query.by, value), n});
+    std::sort(point.counts.begin(), point.counts.end(),
+              [](const ValueCount& x, const ValueCount& y) { return x.value < y.value; });
     timeline.push_back(std::move(point));
   }
   return timeline;

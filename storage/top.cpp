@@ -120,15 +120,17 @@ void StoreReader::Impl::count_runs(const Filter& asked, SeqBounds seqs,
       use_filter(asked), seqs,
       [&](const Run& run, RunFilter& filter) {
         auto add = [&](const auto& value, std::uint64_t n) { counts.add(value, n); };
-        if (filter.is_whole()) {
+        auto add_whole = [&] {
           counts.total += run.rows();
           for (IndexField list : lists) for_each_count(runs_, run, list, add);
-          return;
-        }
-        PositionSet matching = filter.matches(filter.span());
+        };
+        if (filter.is_whole()) return add_whole();
+        PositionSet matching = matches_of(run, filter);
         std::uint64_t matches = matching.count();
+        if (matches == run.rows()) return add_whole();
         if (are_few(matches, run)) {
-          rows_of(run, matching, [&](const IndexRow& row) { add_row(counts, row, lists); });
+          rows_of(run, matching,
+                  [&](std::uint32_t, const IndexRow& row) { add_row(counts, row, lists); });
           return;
         }
         counts.total += matches;

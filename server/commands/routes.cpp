@@ -22,8 +22,12 @@ int run_routes() {
   CommitSignal commits;
   NoImports imports;
   EventStreams streams(readers, commits);
-  ApiContext context{
-      .readers = readers, .commits = commits, .imports = imports, .streams = streams};
+  AuditKeeper audit(nullptr, nullptr, "");
+  ApiContext context{.readers = readers,
+                     .commits = commits,
+                     .imports = imports,
+                     .streams = streams,
+                     .audit = audit};
   context.files = embedded_files();
   for (const Route& route : make_routes(context)) {
     std::cout << route.method << ' ' << route.pattern << ' ' << route.operation_id << '\n';

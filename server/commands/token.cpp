@@ -3,6 +3,7 @@
 #include "server/commands/commands.h"
 #include "server/text_table.h"
 #include "server/tokens.h"
+#include "storage/file_path.h"
 
 namespace blockwatch {
 namespace {
@@ -60,7 +61,7 @@ int run_token(const TokenConfig& config) {
     if (!db_path) return report_error(db_path.error());
     path = resolve_token_path({}, *db_path);
   }
-  auto tokens = TokenStore::open(std::u8string(path.begin(), path.end()));
+  auto tokens = TokenStore::open(to_path(path));
   if (!tokens) return report_error(tokens.error());
   switch (config.verb) {
     case TokenConfig::Verb::kCreate:

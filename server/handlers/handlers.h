@@ -19,11 +19,24 @@ http::Response field_values(ApiContext& context, const http::Request& request);
 // imports.cpp
 http::Response start_import(ApiContext& context, const http::Request& request);
 http::Response get_import(ApiContext& context, const http::Request& request);
+// audit.cpp
+http::Response get_audit_policy(ApiContext& context, const http::Request& request);
+http::Response set_audit_policy(ApiContext& context, const http::Request& request);
+http::Response get_audit_subcategory(ApiContext& context, const http::Request& request);
+http::Response set_audit_subcategory(ApiContext& context, const http::Request& request);
+// audit_trail.cpp
+http::Response list_audit_backups(ApiContext& context, const http::Request& request);
+http::Response make_audit_backup(ApiContext& context, const http::Request& request);
+http::Response get_audit_backup(ApiContext& context, const http::Request& request);
+http::Response restore_audit_backup(ApiContext& context, const http::Request& request);
+http::Response list_audit_changes(ApiContext& context, const http::Request& request);
 // status.cpp
 http::Response list_sources(ApiContext& context, const http::Request& request);
 http::Response get_status(ApiContext& context, const http::Request& request);
 http::Response health_live(ApiContext& context, const http::Request& request);
 http::Response health_ready(ApiContext& context, const http::Request& request);
+// coverage.cpp
+http::Response coverage(ApiContext& context, const http::Request& request);
 // metrics.cpp
 http::Response get_metrics(ApiContext& context, const http::Request& request);
 // docs.cpp: the embedded file of the request's path

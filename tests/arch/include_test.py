@@ -21,7 +21,8 @@ WALLS = [
     (["spdlog/*", "fmt/*"], ["server/*.cpp", "storage/*.cpp", "monitor/*.cpp"]),
     (["libdeflate.h", "zlib.h"], ["server/*.cpp", "storage/*.cpp", "monitor/*.cpp"]),
     (["openssl/*"], ["server/*.cpp"]),
-    (["windows.h", "winevt.h", "ntsecapi.h", "fwpmu.h"], ["monitor/windows/*"]),
+    (["windows.h"], ["*_windows.cpp", "*_windows.h", "monitor/windows/*"]),
+    (["winevt.h", "ntsecapi.h", "fwpmu.h"], ["monitor/windows/*"]),
     (["linux/*", "libmnl/*"], ["monitor/linux/*"]),
     (
         ["unistd.h", "fcntl.h", "poll.h", "sys/*", "arpa/*", "netinet/*", "winsock2.h", "io.h"],
@@ -99,7 +100,8 @@ PLANTED = [
     ("server/handlers/a.cpp", '#include "monitor/event_source.h"'),
     ("server/handlers/a.cpp", "#include <sys/socket.h>"),
     ("server/a.h", "#include <nlohmann/json.hpp>"),
-    ("server/a_windows.cpp", "#include <windows.h>"),
+    ("server/windows/a.cpp", "#include <windows.h>"),
+    ("server/a_windows.cpp", "#include <winevt.h>"),
     ("server/a.cpp", '#include "storage/x_internal.h"'),
     ("server/a.cpp", '#include "http.h"'),
     ("server/a.cpp", '#include "server/no_such.h"'),
@@ -107,6 +109,7 @@ PLANTED = [
 INNOCENT = [
     ("storage/a.cpp", "#include <SQLiteCpp/Database.h>"),
     ("storage/a_posix.cpp", "#include <fcntl.h>"),
+    ("server/a_windows.cpp", "#include <windows.h>"),
     ("monitor/winlog/json_lines_tree.cpp", "#include <nlohmann/json.hpp>"),
     ("monitor/a.cpp", '#include "storage/event.h"'),
     ("server/http_server_posix.cpp", "#include <httplib.h>"),

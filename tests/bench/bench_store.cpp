@@ -1,7 +1,10 @@
 // The store at a size: rows a second into it, bytes a row, memory, and the time of every kind of
 // question - beside bare SQLite programs that put the same rows into the same tables, and into one.
 //
-//   bench_store [--short] [--json] [--no-bare] [--no-queries] [ROWS]
+//   bench_store [--short] [--json] [--no-bare] [--no-queries] [--only WORDS] [--store FILE] [ROWS]
+//
+// --only: the questions whose names begin so. --store: makes FILE and leaves it there, or asks the
+// one that is there.
 
 #include <algorithm>
 #include <cstdlib>
@@ -19,10 +22,15 @@ namespace blockwatch::bench {
 namespace {
 
 constexpr std::size_t kBatchEvents = 10'000;
-constexpr std::size_t kSamples = 2'000;
+constexpr std::uint64_t kSamples = 2'000;
 
 bool has(const Options& options, std::string_view word) {
   return std::find(options.rest.begin(), options.rest.end(), word) != options.rest.end();
+}
+
+std::string text_option(const Options& options, std::string_view name) {
+  auto at = std::find(options.rest.begin(), options.rest.end(), name);
+  return at == options.rest.end() || at + 1 == options.rest.end() ? std::string() : at[1];
 }
 
 std::uint64_t rows_option(const Options& options) {
@@ -37,13 +45,10 @@ double file_bytes(const std::string& path) {
   return static_cast<double>(std::filesystem::file_size(path));
 }
 
-// Some of the stored events, evenly spread, and their text.
-EventList fill(const std::string& path, std::uint64_t rows, const Lines& lines) {
-  EventList samples;
+void fill(const std::string& path, std::uint64_t rows, const Lines& lines) {
   auto store = Store::open({path, true});
   if (!store) fail(store.error().message);
   Traffic traffic = Traffic::of_a_month(rows);
-  const std::uint64_t every = std::max<std::uint64_t>(rows / kSamples, 1);
   // The rate of the first and of the last million tell whether it falls with the size.
   const std::uint64_t edge =
       std::max<std::uint64_t>(std::min<std::uint64_t>(1'000'000, rows / 4) / kBatchEvents, 1) *
@@ -51,9 +56,6 @@ EventList fill(const std::string& path, std::uint64_t rows, const Lines& lines) 
   double spent = 0, cpu = 0, first = 0, last = 0, early_mb = 0, worst_batch = 0;
   for (std::uint64_t done = 0; done < rows; done += kBatchEvents) {
     const EventBatch batch = traffic.batch(kBatchEvents);
-    for (std::uint64_t i = (every - done % every) % every; i < kBatchEvents; i += every) {
-      samples.events.push_back(copy_event(batch.list.events[i], samples.text));
-    }
     const auto start = Clock::now();
     const double cpu_start = cpu_seconds();
     const auto result = (*store)->append(batch);
@@ -83,6 +85,17 @@ EventList fill(const std::string& path, std::uint64_t rows, const Lines& lines) 
                        {"close_ms", closed * 1e3}});
   lines.add("memory while inserting", {{"first_mb", early_mb}, {"last_mb", late_mb}});
   lines.add("space", {{"bytes", file_bytes(path)}, {"bytes_per_row", file_bytes(path) / n}});
+}
+
+// Some of the stored events, evenly spread.
+EventList samples_of(StoreReader& reader) {
+  EventList samples;
+  const std::uint64_t rows = reader.status()->newest_seq;
+  for (std::uint64_t i = 0; i < std::min(rows, kSamples); ++i) {
+    const auto found = reader.event(1 + i * rows / std::min(rows, kSamples));
+    if (!found) fail(found.error().message);
+    samples.events.push_back(copy_event(found->events.front(), samples.text));
+  }
   return samples;
 }
 
@@ -90,15 +103,19 @@ void run(const Options& options) {
   const std::uint64_t rows = rows_option(options);
   const Lines lines(options.json);
   const TempDir folder;
-  const std::string path = folder.path("events.db");
-  const EventList samples = fill(path, rows, lines);
+  const std::string kept = text_option(options, "--store");
+  const std::string path = kept.empty() ? folder.path("events.db") : kept;
+  if (!std::filesystem::exists(path)) fill(path, rows, lines);
   if (!has(options, "--no-queries")) {
     auto reader = StoreReader::open(path);
     if (!reader) fail(reader.error().message);
+    const EventList samples = samples_of(**reader);
     const double before = resident_mb();
     const auto start = Clock::now();
-    time_queries(**reader, samples.events,
-                 options.is_short ? QueryOptions{10, 0.2} : QueryOptions{}, lines);
+    QueryOptions asked;
+    if (options.is_short) asked = {10, 0.2, {}};
+    asked.only = text_option(options, "--only");
+    time_queries(**reader, path, samples.events, asked, lines);
     lines.add("memory of a reader", {{"before_mb", before},
                                      {"after_mb", resident_mb()},
                                      {"seconds_of_questions", seconds_since(start)}});

@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <array>
 #include <functional>
+#include <memory>
 #include <random>
 #include <utility>
 
 #include "storage/words.h"
+#include "tests/bench/traffic.h"
 
 namespace blockwatch::bench {
 namespace {
@@ -157,9 +159,9 @@ constexpr std::array<std::pair<const char*, TimelineBy>, 4> kTimelines{{
 
 class QueryTimer {
  public:
-  QueryTimer(StoreReader& reader, const std::vector<Event>& samples, const QueryOptions& options,
-             const Lines& lines)
-      : reader_(reader), samples_(samples), options_(options), lines_(lines) {}
+  QueryTimer(StoreReader& reader, const std::string& path, const std::vector<Event>& samples,
+             const QueryOptions& options, const Lines& lines)
+      : reader_(reader), path_(path), samples_(samples), options_(options), lines_(lines) {}
 
   void run() {
     pages();
@@ -167,6 +169,7 @@ class QueryTimer {
     statistics();
     counts();
     deadline();
+    asked_again();
     lines_.add("refused at the default deadline", {{"count", static_cast<double>(refused_)}});
   }
 
@@ -199,13 +202,22 @@ class QueryTimer {
     return filter;
   }
 
-  void time(const std::string& name, const Draw& draw, const Question& question) {
-    for (int i = 0; i < 3; ++i) (void)question(draw());  // warm
+  // `before` is called before each question, and is not in its time.
+  void time(
+      const std::string& name, const Draw& draw, const Question& question,
+      const std::function<void(const Filter&)>& before = [](const Filter&) {}) {
+    if (!name.starts_with(options_.only)) return;
+    for (int i = 0; i < 3; ++i) {  // warm
+      const Filter filter = draw();
+      before(filter);
+      (void)question(filter);
+    }
     std::vector<double> ms;
     double rows = 0;
     const auto begin = Clock::now();
     while (ms.size() < options_.runs && seconds_since(begin) < options_.seconds_a_kind) {
       const Filter filter = draw();
+      before(filter);
       const auto start = Clock::now();
       const auto answer = question(filter);
       ms.push_back(seconds_since(start) * 1e3);
@@ -258,6 +270,7 @@ class QueryTimer {
 
   // The pages of one long answer, one after the other: does a late one cost more?
   void depth() {
+    if (!std::string_view("page, depth").starts_with(options_.only)) return;
     constexpr std::size_t kFirst = 10;
     constexpr std::size_t kLast = 1000;
     std::vector<double> early, late;
@@ -282,33 +295,79 @@ class QueryTimer {
     lines_.add_times("page, depth: 991 to 1000", spread_of(late), runs, 100);
   }
 
-  void statistics() {
-    const auto any_single = [this] {
-      const auto& asks = single_filters();
-      return drawn(asks[random_() % asks.size()].ask);
-    };
-    const Draw nothing = [] { return Filter{}; };
+  Filter any_single() {
+    const auto& asks = single_filters();
+    return drawn(asks[random_() % asks.size()].ask);
+  }
+
+  // Every question that counts, of the reader that is in use then.
+  std::vector<std::pair<std::string, Question>> statistics_questions() {
+    std::vector<std::pair<std::string, Question>> questions;
     for (const auto& [name, by] : kTopFields) {
-      const Question ask = [this, by = by](const Filter& f) -> Result<std::size_t> {
-        const auto top = reader_.top({f, by, 20});
-        if (!top) return tl::unexpected(top.error());
-        return top->values.size();
-      };
-      time(std::string("top, no filter: ") + name, nothing, ask);
-      time(std::string("top, one filter: ") + name, any_single, ask);
-      time(
-          std::string("top, three filters: ") + name, [this] { return three(); }, ask);
+      questions.emplace_back(std::string("top, *: ") + name,
+                             [this, by = by](const Filter& f) -> Result<std::size_t> {
+                               const auto top = counting_->top({f, by, 20});
+                               if (!top) return tl::unexpected(top.error());
+                               return top->values.size();
+                             });
     }
     for (const auto& [name, by] : kTimelines) {
-      const Question ask = [this, by = by](const Filter& f) -> Result<std::size_t> {
-        const auto timeline = reader_.timeline({f, kHour, by});
-        if (!timeline) return tl::unexpected(timeline.error());
-        return timeline->size();
-      };
-      time(std::string("timeline, no filter: ") + name, nothing, ask);
-      time(std::string("timeline, one filter: ") + name, any_single, ask);
+      questions.emplace_back(std::string("timeline, *: ") + name,
+                             [this, by = by](const Filter& f) -> Result<std::size_t> {
+                               const auto timeline = counting_->timeline({f, kHour, by});
+                               if (!timeline) return tl::unexpected(timeline.error());
+                               return timeline->size();
+                             });
+    }
+    return questions;
+  }
+
+  static std::string with(std::string name, std::string_view filters) {
+    return name.replace(name.find('*'), 1, filters);
+  }
+
+  void statistics() {
+    std::unique_ptr<StoreReader> fresh;
+    // One that remembers no answer, but has read what every question needs.
+    const auto forget = [&](const Filter&) {
+      auto reader = StoreReader::open(path_);
+      if (!reader || !(*reader)->page({})) fail("cannot open the store again");
+      fresh = std::move(*reader);
+      counting_ = fresh.get();
+    };
+    for (const auto& [name, ask] : statistics_questions()) {
       time(
-          std::string("timeline, three filters: ") + name, [this] { return three(); }, ask);
+          with(name, "no filter"), [] { return Filter{}; }, ask);
+      time(
+          with(name, "one filter, first time"), [this] { return any_single(); }, ask, forget);
+      time(
+          with(name, "three filters, first time"), [this] { return three(); }, ask, forget);
+      counting_ = &reader_;
+    }
+  }
+
+  // As a dashboard asks: the same question again, when new rows have come in.
+  void asked_again() {
+    constexpr std::size_t kTimes = 5;
+    constexpr std::size_t kNewRows = 100;
+    auto store = Store::open({path_, false});
+    if (!store) fail(store.error().message);
+    const auto newest = reader_.event(reader_.status()->newest_seq);
+    if (!newest) fail(newest.error().message);
+    Traffic traffic(newest->events.front().time, Timestamp::kTicksPerSecond / 100);
+    for (const auto& [name, ask] : statistics_questions()) {
+      Filter filter;
+      std::size_t asked = 0;
+      const auto draw = [&] {
+        if (asked++ % kTimes == 0) {
+          filter = any_single();
+          (void)ask(filter);
+        }
+        return filter;
+      };
+      time(with(name, "one filter, asked again"), draw, ask, [&](const Filter&) {
+        if (!(*store)->append(traffic.batch(kNewRows))) fail("append failed");
+      });
     }
   }
 
@@ -355,6 +414,8 @@ class QueryTimer {
   }
 
   StoreReader& reader_;
+  StoreReader* counting_ = &reader_;  // for questions that count
+  const std::string& path_;
   const std::vector<Event>& samples_;
   const QueryOptions& options_;
   const Lines& lines_;
@@ -364,10 +425,10 @@ class QueryTimer {
 
 }  // namespace
 
-void time_queries(StoreReader& reader, const std::vector<Event>& samples,
+void time_queries(StoreReader& reader, const std::string& path, const std::vector<Event>& samples,
                   const QueryOptions& options, const Lines& lines) {
   reader.set_deadline_ms(StoreReader::kDefaultDeadlineMs);
-  QueryTimer(reader, samples, options, lines).run();
+  QueryTimer(reader, path, samples, options, lines).run();
 }
 
 }  // namespace blockwatch::bench

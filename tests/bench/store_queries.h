@@ -3,6 +3,7 @@
 // the time of every kind of question over many of them.
 
 #include <cstdint>
+#include <string>
 
 #include "storage/event_store.h"
 #include "tests/bench/measure.h"
@@ -12,11 +13,12 @@ namespace blockwatch::bench {
 struct QueryOptions {
   std::size_t runs = 500;     // of each kind of question, each with another value
   double seconds_a_kind = 3;  // a slow kind is asked less often
+  std::string only;           // the kinds whose names begin so
 };
 
-// `samples`: some of the stored events. Every question keeps the store's default deadline; those
-// that it refuses are counted.
-void time_queries(StoreReader& reader, const std::vector<Event>& samples,
+// `path`: of the reader's store; `samples`: some of its events. Every question keeps the store's
+// default deadline; those that it refuses are counted. At last it adds rows to the store.
+void time_queries(StoreReader& reader, const std::string& path, const std::vector<Event>& samples,
                   const QueryOptions& options, const Lines& lines);
 
 }  // namespace blockwatch::bench

@@ -24,6 +24,8 @@ RECORDS = 250  # more than two default pages
 
 
 def text_of(value):
+    if isinstance(value, bool):
+        return "true" if value else "false"
     return ",".join(quote(str(v), safe="") for v in value) if isinstance(value, list) else quote(str(value), safe="")
 
 
@@ -74,6 +76,8 @@ class Live(unittest.TestCase):
         cls.daemon = cls.enterClassContext(Daemon(PROGRAM))
         cls.importer = cls.daemon.token("import")
         cls.job = cls.daemon.import_file(rendered_xml(RECORDS), cls.importer)
+        cls.auditor = {"Authorization": f"Bearer {cls.daemon.token('audit')}"}
+        cls.backup = cls.daemon.ask("POST", "/api/v1/audit/backups", cls.auditor).json["id"]
 
     def conforms(self, operation_id, reply, status=None):
         self.assertEqual(CONTRACT.operations[operation_id].faults(reply), [])
@@ -106,7 +110,8 @@ class Live(unittest.TestCase):
     def targets(self):
         """One address per GET operation, with an id that exists."""
         event = self.daemon.get("/api/v1/events?limit=1").json["events"][0]["id"]
-        values = {"get_event": {"id": event}, "get_import": {"id": self.job["id"]}}
+        values = {"get_event": {"id": event}, "get_import": {"id": self.job["id"]},
+                  "get_audit_backup": {"id": self.backup}}
         for operation in CONTRACT.operations.values():
             if operation.method != "GET":
                 continue
@@ -336,6 +341,75 @@ class Live(unittest.TestCase):
         self.conforms("start_import", large, 413)
         chunked = self.daemon.send(f"{head}Transfer-Encoding: chunked\r\n\r\n".encode(), "POST")
         self.conforms("start_import", chunked, 411)
+
+    # The audit policy.
+
+    def audit(self, operation_id, method, path, body=None, status=200, **headers):
+        headers = {"If-Match": "*", **self.auditor, **{k.replace("_", "-"): v for k, v in headers.items()}}
+        content = None
+        if body is not None:
+            content = json.dumps(body).encode()
+            headers.setdefault("Content-Type", "application/json")
+        headers = {name: value for name, value in headers.items() if value is not None}
+        return self.conforms(operation_id, self.daemon.ask(method, path, headers, content), status)
+
+    def test_the_policy_is_changed_as_described(self):
+        policy, one = "/api/v1/audit/policy", "/api/v1/audit/policy/filtering-platform-packet-drop"
+        examples = CONTRACT.root["components"]["examples"]
+        for name in ("AuditPreset", "AuditSettings"):
+            self.audit("set_audit_policy", "PUT", policy, examples[name]["value"])
+        for word in CONTRACT.schemas["AuditPolicyWish"]["properties"]["preset"]["enum"]:
+            self.audit("set_audit_policy", "PUT", policy, {"preset": word})
+        self.audit("set_audit_policy", "PUT", policy + "?dry_run=true", {"preset": "off"}, If_Match=None)
+        changed = self.audit("set_audit_subcategory", "PATCH", one, examples["AuditTemporary"]["value"])
+        self.assertEqual(changed.json["settings"][0]["revert"], "pending")
+        self.assertEqual(changed.json["who"], "token:contract-audit")
+        shown = self.get("get_audit_policy", policy)
+        self.assertEqual(changed.headers["ETag"], shown.headers["ETag"])
+        self.audit("make_audit_backup", "POST", "/api/v1/audit/backups", status=201)
+        restore = f"/api/v1/audit/backups/{self.backup}/restore"
+        self.audit("restore_audit_backup", "POST", restore)
+        self.audit("restore_audit_backup", "POST", restore, examples["AuditRestoreWish"]["value"])
+        listed = self.get("list_audit_changes", "/api/v1/audit/changes?limit=3").json
+        self.assertEqual(len(listed["changes"]), 3)
+        self.get("list_audit_changes", f"/api/v1/audit/changes?before={listed['next']}")
+        self.assertEqual({s["category"] for s in self.get("get_audit_policy", policy + "?all=true").json["subcategories"]},
+                         {"System", "Logon/Logoff", "Object Access", "Privilege Use", "Detailed Tracking",
+                          "Policy Change", "Account Management", "DS Access", "Account Logon"})
+
+    def test_changes_of_the_policy_are_refused_as_described(self):
+        policy, one = "/api/v1/audit/policy", "/api/v1/audit/policy/filtering-platform-connection"
+        wish = {"failure": True}
+        refused = [(401, {"Authorization": None}), (401, {"Authorization": "Bearer wrong"}), (428, {"If_Match": None}),
+                   (403, {"Authorization": f"Bearer {self.daemon.token('read')}"}), (412, {"If_Match": '"old"'}),
+                   (415, {"Content_Type": "text/plain"}), (415, {"Content_Encoding": "gzip"})]
+        for status, headers in refused:
+            with self.subTest(status=status, headers=headers):
+                self.audit("set_audit_subcategory", "PATCH", one, wish, status, **headers)
+        self.audit("set_audit_subcategory", "PATCH", one, {"failure": "yes"}, 400)
+        self.audit("set_audit_subcategory", "PATCH", one, {"failure": True, "x": "y" * 70000}, 413)
+        self.audit("set_audit_subcategory", "PATCH", policy + "/nothing", wish, 404)
+        self.audit("set_audit_policy", "PUT", policy, {"preset": "all"}, 400)
+        self.audit("restore_audit_backup", "POST", "/api/v1/audit/backups/999/restore", None, 404)
+        self.get("get_audit_subcategory", policy + "/nothing", 404)
+        self.get("get_audit_backup", "/api/v1/audit/backups/999", 404)
+        stale = self.audit("set_audit_policy", "PUT", policy, {"preset": "off"}, 412, If_Match='"old"')
+        examples = CONTRACT.root["components"]["examples"]
+        self.assertEqual(stale.json["code"], examples["PreconditionFailed"]["value"]["code"])
+        missing = self.audit("set_audit_policy", "PUT", policy, {"preset": "off"}, 428, If_Match=None)
+        self.assertEqual(missing.json["code"], examples["PreconditionRequired"]["value"]["code"])
+
+    def test_streams_are_told_of_a_change(self):
+        def told(frames):
+            if not told.asked and frames:
+                told.asked = True
+                self.audit("set_audit_policy", "PUT", "/api/v1/audit/policy", {"preset": "packets"})
+            return any(("event", "policy") in frame for frame in frames)
+        told.asked = False
+        _, frames = self.daemon.frames("/api/v1/events/stream", told)
+        frame = next(dict(f) for f in frames if ("event", "policy") in f)
+        self.assertEqual(schema_faults(json.loads(frame["data"]), CONTRACT.schemas["AuditChange"]), [])
+        self.assertNotIn("id", frame)
 
     # The transport's errors.
 

@@ -36,6 +36,11 @@ REQUESTS = """
 /api/v1/sources
 /api/v1/imports/{import}
 /api/v1/imports/nonsense
+/api/v1/audit/policy?all=true
+/api/v1/audit/policy/filtering-platform-connection
+/api/v1/audit/policy/nothing
+/api/v1/audit/backups
+/api/v1/audit/changes?limit=5
 /api/v1/status
 /health/live
 /health/ready

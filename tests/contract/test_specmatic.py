@@ -36,7 +36,9 @@ class Specmatic(unittest.TestCase):
             job = daemon.import_file(rendered_xml(60), daemon.token("import"))
             reader = {"Authorization": f"Bearer {daemon.token('read')}"}
             event = daemon.ask("GET", "/api/v1/events?limit=1", reader).json["events"][0]["id"]
-            ids = {"get_event": {"id": event}, "get_import": {"id": job["id"]}}
+            auditor = {"Authorization": f"Bearer {daemon.token('audit')}"}
+            backup = daemon.ask("POST", "/api/v1/audit/backups", auditor).json["id"]
+            ids = {"get_event": {"id": event}, "get_import": {"id": job["id"]}, "get_audit_backup": {"id": backup}}
             contract = specmatic_input(CONTRACT, ids)
             output, (run, good, failed, errors) = self.run_it(daemon, contract)
             unsuccessful = output[output.find("Unsuccessful Scenarios"):][:5000] if failed or errors else ""

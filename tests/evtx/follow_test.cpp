@@ -215,6 +215,19 @@ TEST(EvtxFile, IsReadFromTheDisk) {
   EXPECT_EQ(read_source(**file, all_actions()).events, read_bytes(bytes).events);
 }
 
+// Windows renames a log that is full into its archive.
+TEST(EvtxFile, CanBeRenamedAndRemovedWhileItIsRead) {
+  const TempDir folder;
+  const ByteVector bytes = log_of(20);
+  const std::string path =
+      folder.write("log.evtx", {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+  const auto file = open_file(path);
+  ASSERT_TRUE(file) << file.error().message;
+  std::filesystem::rename(path, folder.path("archive.evtx"));
+  EXPECT_EQ(read_source(**file, all_actions()).events, read_bytes(bytes).events);
+  EXPECT_TRUE(std::filesystem::remove(folder.path("archive.evtx")));
+}
+
 TEST(EvtxFile, WhatCannotBeOpenedSaysWhy) {
   const TempDir folder;
   const auto missing = open_file(folder.path("none.evtx"));

@@ -13,7 +13,7 @@
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace blockwatch;
   if (size == 0) return 0;
-  const auto taker = static_cast<Taker>(data[0] % 9);
+  const auto taker = static_cast<Taker>(data[0] % 12);
   const std::string target = "/?" + std::string(reinterpret_cast<const char*>(data) + 1, size - 1);
   const Timestamp now{17'500'000'000'000'000};
   const ParsedQuery parsed = parse_target(taker, target, now);

@@ -9,6 +9,8 @@ import time
 import urllib.error
 import urllib.request
 
+STOP_SIGNAL = signal.SIGTERM
+
 
 def rendered_event(record_id, event_id=5157, remote_port=443):
     """Rendered XML of a blocked outbound connection, as Windows 10 writes it."""
@@ -87,10 +89,10 @@ class Server:
         if self.process.stdin:
             self.process.stdin.close()
 
-    def stop(self, how=signal.SIGTERM):
+    def stop(self, how=None):
         """Ends it; the exit code and the seconds it took."""
         start = time.monotonic()
-        self.process.send_signal(how)
+        self.process.send_signal(how or STOP_SIGNAL)
         return self.process.wait(timeout=20), time.monotonic() - start
 
     def request(self, path, method="GET", body=None, headers=None):

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <sstream>
+
+#include "storage/file_path.h"
 #include "tests/support/temp_dir.h"
 
 namespace blockwatch {
@@ -153,6 +156,32 @@ TEST(ConfigTest, TokenCommandsHaveTheirVerbs) {
   EXPECT_EQ(parse<TokenConfig>({"token", "revoke", "ci"}).name, "ci");
 }
 
+TEST(ConfigTest, ServiceCommandsHaveTheirVerbs) {
+  using Verb = ServiceConfig::Verb;
+  const auto install = parse<ServiceConfig>({"service", "install", "--listen", ":0"});
+  EXPECT_EQ(install.verb, Verb::kInstall);
+  EXPECT_EQ(install.serve.listen_port, 0);
+  EXPECT_EQ(install.options, (std::vector<std::string>{"--listen", ":0"}));
+  EXPECT_EQ(parse<ServiceConfig>({"service", "uninstall"}).verb, Verb::kUninstall);
+  EXPECT_EQ(exit_code({"service"}), kExitUsage);
+  EXPECT_EQ(exit_code({"service", "install", "--listen", "nowhere"}), kExitUsage);
+  EXPECT_EQ(exit_code({"service", "--listen", ":0", "install"}), kExitUsage);
+}
+
+TEST(ConfigTest, AServiceReadsItsOptionsOnlyWhenItRuns) {
+  const std::vector<std::string> options{"--listen", "nowhere", "--config", "/no/such/file"};
+  std::vector<std::string> arguments{"service", "run"};
+  arguments.insert(arguments.end(), options.begin(), options.end());
+  const auto config = parse<ServiceConfig>(arguments);
+  EXPECT_EQ(config.verb, ServiceConfig::Verb::kRun);
+  EXPECT_EQ(config.options, options);
+
+  std::ostringstream faults;
+  const Parsed parsed = parse_command_line(options, faults, faults);
+  EXPECT_TRUE(std::holds_alternative<int>(parsed));
+  EXPECT_NE(faults.str(), "");
+}
+
 TEST(ConfigTest, ImportTakesFilesAndOptions) {
   const auto config = parse<ImportConfig>(
       {"import", "--db", "/x.db", "--record", "permit", "--threads", "1", "--json", "a", "-"});
@@ -162,7 +191,8 @@ TEST(ConfigTest, ImportTakesFilesAndOptions) {
 }
 
 TEST(ConfigTest, TokensLieBesideTheDatabase) {
-  EXPECT_EQ(resolve_token_path("", "/var/lib/x/blockwatch.db"), "/var/lib/x/tokens.json");
+  EXPECT_EQ(to_path(resolve_token_path("", "/var/lib/x/blockwatch.db")),
+            to_path("/var/lib/x/tokens.json"));
   EXPECT_EQ(resolve_token_path("/t", "/var/lib/x/blockwatch.db"), "/t");
 }
 

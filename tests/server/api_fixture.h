@@ -58,10 +58,14 @@ class ApiTest : public testing::Test {
     store_ = std::move(*opened);
     readers_ = std::make_unique<ReaderPool>(folder_.path("events.db"));
     streams_ = std::make_unique<EventStreams>(*readers_, commits_, stream_options());
+    auto audit = AuditKeeper::open(folder_.path("audit-policy.csv"), folder_.path("events.db"));
+    ASSERT_TRUE(audit) << audit.error().message;
+    audit_ = std::move(*audit);
     context_ = std::make_unique<ApiContext>(ApiContext{*readers_,
                                                        commits_,
                                                        imports_,
                                                        *streams_,
+                                                       *audit_,
                                                        [this] { return service_; },
                                                        [this] { return sources_; },
                                                        [this] { return checks_; },
@@ -102,6 +106,13 @@ class ApiTest : public testing::Test {
   }
 
   // Stores events first..last as one commit and tells the signal.
+  // What the source "windows:Security" missed.
+  void store_facts(std::vector<CoverageFact> facts) {
+    std::lock_guard lock(store_mutex_);
+    ASSERT_TRUE(
+        store_->append(EventBatch{.source = "windows:Security", .facts = std::move(facts)}));
+  }
+
   void store(std::uint64_t first, std::uint64_t last, const std::string& source = "evtx:a.evtx") {
     EventBatch batch;
     batch.source = source;
@@ -123,6 +134,8 @@ class ApiTest : public testing::Test {
     r.method = method;
     r.target = target;
     r.path = target.substr(0, target.find('?'));
+    r.token = "tester";
+    r.peer = "127.0.0.1";
     r.header = [headers](std::string_view name) -> std::optional<std::string> {
       auto it = headers.find(std::string(name));
       return it == headers.end() ? std::nullopt : std::optional(it->second);
@@ -184,6 +197,7 @@ class ApiTest : public testing::Test {
   std::unique_ptr<Store> store_;
   std::unique_ptr<ReaderPool> readers_;
   std::unique_ptr<EventStreams> streams_;
+  std::unique_ptr<AuditKeeper> audit_;
   std::unique_ptr<ApiContext> context_;
   std::unique_ptr<Router> router_;
 };

@@ -113,6 +113,36 @@ TEST_F(Api, FieldValuesByPrefix) {
   EXPECT_THAT(problem["errors"][0]["expected"], HasSubstr("did you mean \"remote_address\"?"));
 }
 
+TEST_F(Api, CoverageTellsWhatIsMissing) {
+  EXPECT_EQ(get_json("/api/v1/coverage"), (Json{{"facts", Json::array()}, {"more", false}}));
+  const Timestamp start{17'000'000'000'000'000};
+  const Timestamp end{start.ticks + Timestamp::kTicksPerSecond};
+  store_facts({{.kind = CoverageKind::kRecordsMissing,
+                .start = start,
+                .end = end,
+                .first_record_id = 11,
+                .last_record_id = 30,
+                .missing_records = 20,
+                .detail = "over\"written"},
+               {.kind = CoverageKind::kSourceDown, .start = end}});
+  const Json all = get_json("/api/v1/coverage");
+  ASSERT_EQ(all["facts"].size(), 2U);
+  EXPECT_EQ(all["facts"][0], (Json{{"kind", "source-down"},
+                                   {"source", "windows:Security"},
+                                   {"start_time", "2023-11-14T22:13:21.0000000Z"},
+                                   {"end_time", nullptr},
+                                   {"first_record_id", nullptr},
+                                   {"last_record_id", nullptr},
+                                   {"missing_records", nullptr},
+                                   {"detail", ""}}));
+  EXPECT_EQ(all["facts"][1]["end_time"], "2023-11-14T22:13:21.0000000Z");
+  EXPECT_EQ(all["facts"][1]["missing_records"], 20);
+  EXPECT_EQ(all["facts"][1]["detail"], "over\"written");
+  EXPECT_EQ(get_json("/api/v1/coverage?until=2023-11-14T22:13:21Z")["facts"].size(), 1U);
+  EXPECT_TRUE(get_json("/api/v1/coverage?limit=1")["more"]);
+  get_json("/api/v1/coverage?host=a", 400);
+}
+
 TEST_F(Api, SourcesRunningAndRemembered) {
   store(1, 3, "evtx:a.evtx");
   store(4, 5, "evtx:old.evtx");

@@ -1,5 +1,3 @@
-#include <sys/socket.h>
-
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -50,11 +48,10 @@ class Client {
   explicit Client(const http::Response& response) {
     std::shared_ptr<void> place = std::make_shared<int>();
     place_ = place;
-    std::array<int, 2> ends{};
-    EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends.data()), 0);
-    end_.emplace(static_cast<Socket::Handle>(ends[1]));
-    response.hand_over(LiveConnection(Socket(static_cast<Socket::Handle>(ends[0])), false,
-                                      std::chrono::seconds(60), std::move(place)));
+    auto [server, client] = connected_sockets();
+    end_.emplace(std::move(client));
+    response.hand_over(
+        LiveConnection(std::move(server), false, std::chrono::seconds(60), std::move(place)));
     thread_ = std::thread([this] { receive(); });
   }
   ~Client() {

@@ -57,6 +57,10 @@ TEST_F(LiveTailTest, GivesWhatTheStoreGives) {
   std::uint64_t stored = 0;
   for (int round = 0; round < 40; ++round) {
     const std::uint64_t more = 1 + random() % 90;
+    for (auto facts = static_cast<std::int64_t>(random() % 3); facts > 0; --facts) {
+      const Timestamp time{round * 10 + facts};
+      store_facts({{.kind = CoverageKind::kLogCleared, .start = time, .end = time}});
+    }
     store(stored + 1, stored + more);
     stored += more;
     ASSERT_TRUE(tail.read_to(stored, *readers_));
@@ -67,6 +71,7 @@ TEST_F(LiveTailTest, GivesWhatTheStoreGives) {
       ASSERT_EQ(from_tail(tail, question, after), from_store(question, after, stored)) << after;
     }
   }
+  EXPECT_NE(from_store(questions[3], 0, stored).find("event: gap"), std::string::npos);
   EXPECT_FALSE(tail.covers(0)) << "it keeps the newest only";
   EXPECT_TRUE(tail.covers(stored - 1000));
 }

@@ -7,8 +7,15 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+
+#include "server/socket.h"
 
 namespace blockwatch {
+
+// A connection to 127.0.0.1. `receive_buffer`: SO_RCVBUF, to make a slow reader slow; 0 leaves the
+// default.
+std::optional<Socket> connect_raw(int port, int receive_buffer);
 
 struct RawResponse {
   int status = 0;  // 0: none came
@@ -20,16 +27,15 @@ struct RawResponse {
   std::string header(const std::string& name) const;
 };
 
+// The two ends of a connection.
+std::pair<Socket, Socket> connected_sockets();
+
 // One TCP connection to 127.0.0.1. Waits end after 20 s with a failure result.
 class RawClient {
  public:
-  // `receive_buffer`: SO_RCVBUF, to make a slow reader slow; 0 leaves the default.
   explicit RawClient(int port, int receive_buffer = 0);
-  ~RawClient();
-  RawClient(const RawClient&) = delete;
-  RawClient& operator=(const RawClient&) = delete;
 
-  bool connected() const { return fd_ >= 0; }
+  bool connected() const { return socket_.has_value(); }
   bool send(std::string_view bytes) const;
   // The next answer; bytes of a later one stay for the next call.
   RawResponse receive(bool to_head = false);
@@ -49,7 +55,7 @@ class RawClient {
  private:
   bool fill(std::chrono::steady_clock::time_point end);  // false: closed or too late
 
-  int fd_ = -1;
+  std::optional<Socket> socket_;
   bool ended_ = false;
   std::string in_;
 };

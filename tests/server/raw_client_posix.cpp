@@ -1,160 +1,37 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
-#include <cctype>
-#include <cerrno>
 #include <cstdlib>
 
 #include "tests/server/raw_client.h"
 
 namespace blockwatch {
-namespace {
 
-constexpr std::chrono::seconds kLimit{20};
-
-std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return text;
-}
-
-}  // namespace
-
-std::string RawResponse::header(const std::string& name) const {
-  const auto found = headers.find(name);
-  return found == headers.end() ? std::string() : found->second;
-}
-
-RawClient::RawClient(int port, int receive_buffer) {
-  fd_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (fd_ < 0) return;
+std::optional<Socket> connect_raw(int port, int receive_buffer) {
+  const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
+  if (fd < 0) return std::nullopt;
   if (receive_buffer > 0) {
-    ::setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof(receive_buffer));
+    ::setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof(receive_buffer));
   }
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_port = htons(static_cast<std::uint16_t>(port));
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  if (::connect(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) close();
+  if (::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
+    ::close(fd);
+    return std::nullopt;
+  }
+  return Socket(static_cast<Socket::Handle>(fd));
 }
 
-RawClient::~RawClient() { close(); }
-
-void RawClient::close() {
-  if (fd_ >= 0) ::close(fd_);
-  fd_ = -1;
-}
-
-bool RawClient::send(std::string_view bytes) const {
-  while (!bytes.empty()) {
-    const ssize_t count = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-    if (count <= 0) return false;
-    bytes.remove_prefix(static_cast<std::size_t>(count));
-  }
-  return true;
-}
-
-bool RawClient::fill(std::chrono::steady_clock::time_point end) {
-  if (ended_ || fd_ < 0) return false;
-  const auto left =
-      std::chrono::ceil<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
-  pollfd entry{fd_, POLLIN, 0};
-  if (::poll(&entry, 1, static_cast<int>(std::max<std::int64_t>(left.count(), 0))) <= 0) {
-    return false;
-  }
-  std::array<char, 65536> buffer{};
-  const ssize_t count = ::recv(fd_, buffer.data(), buffer.size(), 0);
-  if (count <= 0) {
-    ended_ = true;
-    return false;
-  }
-  in_.append(buffer.data(), static_cast<std::size_t>(count));
-  return true;
-}
-
-RawResponse RawClient::receive(bool to_head) {
-  const auto end = std::chrono::steady_clock::now() + kLimit;
-  RawResponse response;
-  while (in_.find("\r\n\r\n") == std::string::npos) {
-    if (!fill(end)) return response;
-  }
-  const std::size_t head_end = in_.find("\r\n\r\n") + 4;
-  response.head = in_.substr(0, head_end);
-  in_.erase(0, head_end);
-  if (response.head.size() > 12) response.status = std::atoi(response.head.substr(9, 3).c_str());
-  std::size_t at = response.head.find("\r\n") + 2;
-  while (at < response.head.size()) {
-    const std::size_t line_end = response.head.find("\r\n", at);
-    const std::string line = response.head.substr(at, line_end - at);
-    at = line_end + 2;
-    const std::size_t colon = line.find(": ");
-    if (colon != std::string::npos) {
-      response.headers[lower(line.substr(0, colon))] = line.substr(colon + 2);
-    }
-  }
-  if (to_head || response.status == 204 || response.status == 304 || response.status == 100) {
-    response.complete = true;
-    return response;
-  }
-  if (response.header("transfer-encoding") == "chunked") {
-    while (true) {
-      while (in_.find("\r\n") == std::string::npos) {
-        if (!fill(end)) return response;
-      }
-      const std::size_t line_end = in_.find("\r\n");
-      const std::size_t size = std::strtoul(in_.c_str(), nullptr, 16);
-      while (in_.size() < line_end + 2 + size + 2) {
-        if (!fill(end)) return response;
-      }
-      response.body += in_.substr(line_end + 2, size);
-      in_.erase(0, line_end + 2 + size + 2);
-      if (size == 0) break;
-    }
-    response.complete = true;
-    return response;
-  }
-  if (!response.headers.contains("content-length")) {
-    while (fill(end)) {
-    }
-    response.body = std::move(in_);
-    in_.clear();
-    response.complete = ended_;
-    return response;
-  }
-  const std::size_t length = std::strtoul(response.header("content-length").c_str(), nullptr, 10);
-  while (in_.size() < length) {
-    if (!fill(end)) return response;
-  }
-  response.body = in_.substr(0, length);
-  in_.erase(0, length);
-  response.complete = true;
-  return response;
-}
-
-std::string RawClient::receive_until(std::string_view text) {
-  const auto end = std::chrono::steady_clock::now() + kLimit;
-  while (in_.find(text) == std::string::npos && fill(end)) {
-  }
-  return in_;
-}
-
-std::string RawClient::receive_all() {
-  const auto end = std::chrono::steady_clock::now() + kLimit;
-  while (fill(end)) {
-  }
-  return in_;
-}
-
-bool RawClient::closes_within(std::chrono::milliseconds limit) {
-  const auto end = std::chrono::steady_clock::now() + limit;
-  while (fill(end)) {
-  }
-  return ended_;
+std::pair<Socket, Socket> connected_sockets() {
+  std::array<int, 2> ends{};
+  if (::socketpair(AF_UNIX, SOCK_STREAM, 0, ends.data()) != 0) std::abort();
+  return {Socket(static_cast<Socket::Handle>(ends[0])),
+          Socket(static_cast<Socket::Handle>(ends[1]))};
 }
 
 }  // namespace blockwatch

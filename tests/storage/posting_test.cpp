@@ -132,6 +132,65 @@ TEST(Posting, NumbersComeBackWithTheirPositions) { round_trip<std::int64_t>(1); 
 
 TEST(Posting, AddressesComeBackWithTheirPositions) { round_trip<IpAddress>(2); }
 
+// As a merge adds them: in groups as they were read, each with all its positions moved.
+template <class Value>
+void join(std::uint64_t seed) {
+  Random random(seed);
+  constexpr std::uint32_t kRows = 6000;
+  for (int round = 0; round < 15; ++round) {
+    SCOPED_TRACE("seed " + std::to_string(seed) + " round " + std::to_string(round));
+    std::vector<std::vector<StoredBlock<Value>>> parts;
+    Groups<Value> want;
+    for (std::uint32_t part = 0; part < 5; ++part) {
+      // Half the values of all parts are the same.
+      Random values(random.below(2) == 0 ? 77 : random.below(1000));
+      Groups<Value> groups = values.groups<Value>(kRows);
+      parts.push_back(encode(groups));
+      for (const auto& [value, positions] : groups) {
+        for (std::uint32_t position : positions) want[value].push_back(part * kRows + position);
+      }
+    }
+    PostingEncoder<Value> encoder;
+    for (const auto& [value, positions] : want) {
+      for (std::uint32_t part = 0; part < parts.size(); ++part) {
+        for (const auto& stored : parts[part]) {
+          PostingDecoder<Value> decoder(stored.block());
+          while (decoder.next()) {
+            PostingGroup group = decoder.group(kRows);
+            ASSERT_EQ(group.count, decoder.count());
+            if (decoder.value() != value) continue;
+            group.first += part * kRows;
+            group.last += part * kRows;
+            encoder.add(value, group);
+          }
+        }
+      }
+    }
+    auto blocks = finish(encoder);
+    expect_bounds(blocks);
+    Groups<Value> got;
+    std::size_t bytes = 0;
+    for (const auto& stored : blocks) {
+      bytes += stored.data.size();
+      PostingDecoder<Value> decoder(stored.block());
+      while (decoder.next()) {
+        decoder.positions(kRows * 5, [&](std::uint32_t p) { got[decoder.value()].push_back(p); });
+      }
+    }
+    ASSERT_EQ(got, want);
+    // Blocks are filled: what is joined takes no more than what was encoded at once.
+    std::size_t at_once = 0;
+    for (const auto& block : encode(want)) at_once += block.data.size();
+    ASSERT_LE(bytes, at_once + 5 * blocks.size());
+    ASSERT_LE(blocks.size(), at_once / kBlockBytes + at_once / kBlockBytes / 16 + 2);
+  }
+}
+
+TEST(Posting, GroupsAreJoinedAsTheyAre) {
+  join<std::int64_t>(5);
+  join<IpAddress>(6);
+}
+
 TEST(Posting, AnEncoderStartsAgainAfterItWasFinished) {
   PostingEncoder<std::int64_t> encoder;
   std::vector<std::uint32_t> positions{3, 9};

@@ -1,0 +1,7 @@
+#include "monitor/audit_policy.h"
+
+namespace blockwatch {
+
+std::unique_ptr<AuditPolicySource> system_audit_policy() { return nullptr; }
+
+}  // namespace blockwatch

@@ -1,0 +1,20 @@
+#pragma once
+// Who may use a file or folder that is there already.
+
+#include <windows.h>
+
+#include <filesystem>
+
+namespace blockwatch {
+
+// To change a file, to put another in its place, or to allow oneself to.
+inline constexpr DWORD kReplaceRights = FILE_WRITE_DATA | FILE_APPEND_DATA | FILE_DELETE_CHILD |
+                                        DELETE | WRITE_DAC | WRITE_OWNER | GENERIC_WRITE |
+                                        GENERIC_ALL;
+inline constexpr DWORD kAnyRight = MAXDWORD;
+
+// Whether only the system and administrators own it and hold any of these rights. `or_this_user`:
+// the account that this program runs under may, too.
+bool is_for_administrators(const std::filesystem::path& path, DWORD rights, bool or_this_user);
+
+}  // namespace blockwatch

@@ -1,0 +1,20 @@
+#pragma once
+// What the changes of the audit policy have in common; private to the handlers.
+
+#include <string>
+
+#include "server/api_context.h"
+#include "server/handlers/json_body.h"
+
+namespace blockwatch::handlers {
+
+http::Response audit_error(const Error& error);
+
+// Takes `revert_after` of the body.
+void take_revert_after(BodyMembers& members, AuditRequest& wanted);
+
+// Fills in who asks, dry_run and If-Match, has it done and answers with the change.
+http::Response change_audit_policy(ApiContext& context, const http::Request& request,
+                                   AuditRequest wanted, bool dry_run);
+
+}  // namespace blockwatch::handlers

@@ -1,0 +1,13 @@
+#pragma once
+// SHA-256 by the system's own library.
+
+#include <array>
+#include <optional>
+#include <string_view>
+
+namespace blockwatch {
+
+// Nothing: the library failed (no memory).
+std::optional<std::array<unsigned char, 32>> sha256(std::string_view text);
+
+}  // namespace blockwatch

@@ -1,0 +1,354 @@
+#include "storage/audit_store.h"
+
+#include <mutex>
+#include <utility>
+
+#include "storage/sqlite_internal.h"
+#include "storage/store_file.h"
+
+namespace blockwatch {
+namespace {
+
+// "BlkA"
+constexpr int kApplicationId = 0x426c6b41;
+constexpr int kSchemaVersion = 1;
+
+// Ids are never used again: an address of a change stays what it was.
+constexpr const char* kTables = R"sql(
+CREATE TABLE backup(
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  time INTEGER NOT NULL,
+  who TEXT NOT NULL,
+  policy TEXT NOT NULL);
+
+CREATE TABLE change(
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  time INTEGER NOT NULL,
+  who TEXT NOT NULL,
+  client TEXT NOT NULL,
+  cause INTEGER NOT NULL,
+  state INTEGER NOT NULL,
+  backup INTEGER,
+  restores INTEGER,
+  reverts INTEGER,
+  revert_time INTEGER,
+  error TEXT NOT NULL);
+CREATE INDEX change_started ON change(id) WHERE state = 0;
+
+CREATE TABLE setting(
+  change INTEGER,
+  subcategory INTEGER,
+  before INTEGER NOT NULL,
+  after INTEGER NOT NULL,
+  revert_to INTEGER NOT NULL,
+  revert INTEGER NOT NULL,
+  PRIMARY KEY(change, subcategory)) WITHOUT ROWID;
+CREATE INDEX setting_pending ON setting(subcategory) WHERE revert = 1;
+
+CREATE TABLE last_policy(id INTEGER PRIMARY KEY CHECK(id = 1), policy TEXT NOT NULL);
+)sql";
+
+constexpr std::string_view kChangeColumns =
+    "SELECT id, time, who, client, cause, state, backup, restores, reverts, revert_time, error "
+    "FROM change ";
+
+void bind_optional(SqlStatement& statement, int index, const std::optional<std::int64_t>& value) {
+  value ? statement.bind(index, *value) : statement.bind_null(index);
+}
+
+std::optional<std::int64_t> optional_at(const SqlStatement& row, int column) {
+  return row.is_null(column) ? std::nullopt : std::optional(row.integer(column));
+}
+
+std::string text_at(const SqlStatement& row, int column) { return std::string(row.bytes(column)); }
+
+std::uint8_t byte_at(const SqlStatement& row, int column) {
+  return static_cast<std::uint8_t>(row.integer(column));
+}
+
+}  // namespace
+
+class AuditStore::Impl {
+ public:
+  explicit Impl(const std::string& path) : connection_(path, SqlConnection::Mode::kCreate) {
+    // Without a log beside it: processes may come and go. EXTRA also makes the end of a transaction
+    // durable, not only its writes.
+    connection_.execute("PRAGMA journal_mode = DELETE");
+    connection_.execute("PRAGMA synchronous = EXTRA");
+  }
+
+  Result<void> migrate() {
+    SqlTransaction transaction(connection_, SqlTransaction::Kind::kWrite);
+    const auto version = connection_.query_integer("PRAGMA user_version");
+    const auto application = connection_.query_integer("PRAGMA application_id");
+    const bool fresh = connection_.query_integer("SELECT count(*) FROM sqlite_master") == 0;
+    if (!fresh && application != kApplicationId) {
+      return make_error(ErrorCode::kCorrupt, "the file is an SQLite database of another program");
+    }
+    if (version > kSchemaVersion) {
+      return make_error(ErrorCode::kUnsupported, "the file was written by a newer Blockwatch");
+    }
+    if (fresh) {
+      connection_.execute(kTables);
+      connection_.execute("PRAGMA application_id = " + std::to_string(kApplicationId));
+      connection_.execute("PRAGMA user_version = " + std::to_string(kSchemaVersion));
+    }
+    transaction.commit();
+    return {};
+  }
+
+  // One transaction; exceptions become values.
+  template <class Question>
+  auto ask(SqlTransaction::Kind kind, const Question& question) -> Result<decltype(question())> {
+    const std::lock_guard lock(mutex_);
+    try {
+      SqlTransaction transaction(connection_, kind);
+      auto answer = question();
+      transaction.commit();
+      return answer;
+    } catch (const SQLite::Exception& e) {
+      return tl::unexpected(to_error(e, "use the trail of the audit policy"));
+    }
+  }
+  template <class Question>
+  auto read(const Question& question) {
+    return ask(SqlTransaction::Kind::kRead, question);
+  }
+  template <class Question>
+  Result<std::int64_t> write(const Question& question) {
+    return ask(SqlTransaction::Kind::kWrite, question);
+  }
+
+  std::int64_t insert(const AuditBackupRecord& backup) {
+    auto row = connection_.use("INSERT INTO backup(time, who, policy) VALUES(?, ?, ?)");
+    row->bind(1, backup.time.ticks);
+    row->bind_text(2, backup.who);
+    row->bind_text(3, backup.policy);
+    row->run();
+    return sqlite3_last_insert_rowid(connection_.handle());
+  }
+
+  std::int64_t insert(const AuditChangeRecord& change) {
+    auto row = connection_.use(
+        "INSERT INTO change(time, who, client, cause, state, backup, restores, reverts, "
+        "revert_time, error) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, '')");
+    row->bind(1, change.time.ticks);
+    row->bind_text(2, change.who);
+    row->bind_text(3, change.client);
+    row->bind(4, static_cast<std::int64_t>(change.cause));
+    row->bind(5, static_cast<std::int64_t>(AuditState::kStarted));
+    bind_optional(*row, 6, change.backup);
+    bind_optional(*row, 7, change.restores);
+    bind_optional(*row, 8, change.reverts);
+    bind_optional(*row, 9,
+                  change.revert_time ? std::optional(change.revert_time->ticks) : std::nullopt);
+    row->run();
+    const std::int64_t id = sqlite3_last_insert_rowid(connection_.handle());
+    auto setting = connection_.use(
+        "INSERT INTO setting(change, subcategory, before, after, revert_to, revert) "
+        "VALUES(?1, ?2, ?3, ?4, ?3, 0)");
+    for (const AuditSettingRecord& one : change.settings) {
+      setting->bind(1, id);
+      setting->bind(2, one.subcategory);
+      setting->bind(3, one.before);
+      setting->bind(4, one.after);
+      setting->run();
+    }
+    return id;
+  }
+
+  std::int64_t finish(const AuditChangeRecord& change, AuditState state, const std::string& error,
+                      const std::string& policy) {
+    auto row = connection_.use("UPDATE change SET state = ?2, error = ?3 WHERE id = ?1");
+    row->bind(1, change.id);
+    row->bind(2, static_cast<std::int64_t>(state));
+    row->bind_text(3, error);
+    row->run();
+    if (state == AuditState::kDone) end_earlier_reverts(change);
+    set_last_policy(policy);
+    return change.id;
+  }
+
+  std::int64_t set_last_policy(const std::string& policy) {
+    auto row = connection_.use("INSERT OR REPLACE INTO last_policy VALUES(1, ?)");
+    row->bind_text(1, policy);
+    row->run();
+    return 1;
+  }
+
+  AuditChangeRecord change_at(const SqlStatement& row) {
+    AuditChangeRecord change;
+    change.id = row.integer(0);
+    change.time.ticks = row.integer(1);
+    change.who = text_at(row, 2);
+    change.client = text_at(row, 3);
+    change.cause = static_cast<AuditCause>(row.integer(4));
+    change.state = static_cast<AuditState>(row.integer(5));
+    change.backup = optional_at(row, 6);
+    change.restores = optional_at(row, 7);
+    change.reverts = optional_at(row, 8);
+    if (!row.is_null(9)) change.revert_time = Timestamp{row.integer(9)};
+    change.error = text_at(row, 10);
+    auto setting = connection_.use(
+        "SELECT subcategory, before, after, revert_to, revert FROM setting WHERE change = ? "
+        "ORDER BY subcategory");
+    setting->bind(1, change.id);
+    while (setting->step()) {
+      change.settings.push_back({byte_at(*setting, 0), byte_at(*setting, 1), byte_at(*setting, 2),
+                                 byte_at(*setting, 3),
+                                 static_cast<AuditRevert>(setting->integer(4))});
+    }
+    return change;
+  }
+
+  std::vector<AuditChangeRecord> select_changes(std::string_view condition,
+                                                const AuditListQuery& query) {
+    auto rows = connection_.use(std::string(kChangeColumns) + std::string(condition));
+    if (condition.find("?1") != std::string_view::npos) {
+      rows->bind(1, query.before);
+      rows->bind(2, query.limit);
+    }
+    std::vector<AuditChangeRecord> changes;
+    while (rows->step()) changes.push_back(change_at(*rows));
+    return changes;
+  }
+
+  std::vector<AuditBackupRecord> select_backups(std::string_view condition,
+                                                const AuditListQuery& query) {
+    auto rows =
+        connection_.use("SELECT id, time, who, policy FROM backup " + std::string(condition));
+    rows->bind(1, query.before);
+    rows->bind(2, query.limit);
+    std::vector<AuditBackupRecord> backups;
+    while (rows->step()) {
+      backups.push_back(
+          {rows->integer(0), Timestamp{rows->integer(1)}, text_at(*rows, 2), text_at(*rows, 3)});
+    }
+    return backups;
+  }
+
+  SqlConnection& connection() { return connection_; }
+
+ private:
+  // Numbers in the statements are those of AuditRevert and AuditState.
+  void end_earlier_reverts(const AuditChangeRecord& change) {
+    const auto run = [&](std::string_view sql) {
+      auto statement = connection_.use(sql);
+      statement->bind(1, change.id);
+      if (sql.find("?2") != std::string_view::npos) bind_optional(*statement, 2, change.reverts);
+      statement->run();
+    };
+    // A temporary change of what is temporary already goes back to where that began.
+    run("UPDATE setting SET revert_to = p.revert_to FROM setting p WHERE setting.change = ?1 "
+        "AND p.revert = 1 AND p.subcategory = setting.subcategory");
+    run("UPDATE change SET state = 3 WHERE id = (SELECT reverts FROM change WHERE id = ?1)");
+    run("UPDATE setting SET revert = CASE WHEN change = ?2 THEN 2 ELSE 3 END WHERE revert = 1 "
+        "AND subcategory IN (SELECT subcategory FROM setting WHERE change = ?1)");
+    run("UPDATE setting SET revert = 1 WHERE change = "
+        "(SELECT id FROM change WHERE id = ?1 AND revert_time IS NOT NULL)");
+  }
+
+  std::mutex mutex_;
+  SqlConnection connection_;  // guarded by mutex_
+};
+
+AuditStore::AuditStore(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+AuditStore::~AuditStore() = default;
+
+Result<std::unique_ptr<AuditStore>> AuditStore::open(const std::string& path) {
+  if (auto made = create_private_file(path); !made) return tl::unexpected(made.error());
+  try {
+    auto impl = std::make_unique<Impl>(path);
+    if (auto migrated = impl->migrate(); !migrated) {
+      return make_error(migrated.error().code, path + ": " + migrated.error().message);
+    }
+    return std::unique_ptr<AuditStore>(new AuditStore(std::move(impl)));
+  } catch (const SQLite::Exception& e) {
+    return tl::unexpected(to_error(e, "open " + path));
+  }
+}
+
+Result<std::int64_t> AuditStore::add_backup(const AuditBackupRecord& backup) {
+  return impl_->write([&] { return impl_->insert(backup); });
+}
+
+Result<void> AuditStore::begin(AuditChangeRecord& change, const std::string& policy) {
+  const auto id = impl_->write([&] {
+    change.backup = impl_->insert(AuditBackupRecord{0, change.time, change.who, policy});
+    return impl_->insert(change);
+  });
+  if (!id) return tl::unexpected(id.error());
+  change.id = *id;
+  return {};
+}
+
+Result<void> AuditStore::finish(const AuditChangeRecord& change, AuditState state,
+                                const std::string& error, const std::string& policy) {
+  const auto id = impl_->write([&] { return impl_->finish(change, state, error, policy); });
+  return id ? Result<void>() : tl::unexpected(id.error());
+}
+
+Result<void> AuditStore::add_done(AuditChangeRecord& change, const std::string& policy) {
+  const auto id = impl_->write([&] {
+    change.id = impl_->insert(change);
+    return impl_->finish(change, AuditState::kDone, {}, policy);
+  });
+  if (!id) return tl::unexpected(id.error());
+  change.state = AuditState::kDone;
+  return {};
+}
+
+Result<std::string> AuditStore::last_policy() {
+  return impl_->read([&] {
+    auto row = impl_->connection().use("SELECT policy FROM last_policy");
+    return row->step() ? text_at(*row, 0) : std::string();
+  });
+}
+
+Result<void> AuditStore::set_last_policy(const std::string& policy) {
+  const auto id = impl_->write([&] { return impl_->set_last_policy(policy); });
+  return id ? Result<void>() : tl::unexpected(id.error());
+}
+
+Result<std::vector<AuditChangeRecord>> AuditStore::unfinished() {
+  return impl_->read([&] { return impl_->select_changes("WHERE state = 0 ORDER BY id", {}); });
+}
+
+Result<std::vector<AuditChangeRecord>> AuditStore::pending_reverts() {
+  return impl_->read([&] {
+    return impl_->select_changes(
+        "WHERE id IN (SELECT change FROM setting WHERE revert = 1) ORDER BY revert_time, id", {});
+  });
+}
+
+Result<std::vector<AuditChangeRecord>> AuditStore::changes(const AuditListQuery& query) {
+  return impl_->read([&] {
+    return impl_->select_changes("WHERE ?1 = 0 OR id < ?1 ORDER BY id DESC LIMIT ?2", query);
+  });
+}
+
+Result<AuditChangeRecord> AuditStore::change(std::int64_t id) {
+  auto found = impl_->read([&] {
+    return impl_->select_changes("WHERE id = ?1 LIMIT ?2", {id, 1});
+  });
+  if (!found) return tl::unexpected(found.error());
+  if (found->empty()) return make_error(ErrorCode::kNotFound, "There is no such change.");
+  return found->front();
+}
+
+Result<std::vector<AuditBackupRecord>> AuditStore::backups(const AuditListQuery& query) {
+  return impl_->read([&] {
+    return impl_->select_backups("WHERE ?1 = 0 OR id < ?1 ORDER BY id DESC LIMIT ?2", query);
+  });
+}
+
+Result<AuditBackupRecord> AuditStore::backup(std::int64_t id) {
+  auto found = impl_->read([&] {
+    return impl_->select_backups("WHERE id = ?1 LIMIT ?2", {id, 1});
+  });
+  if (!found) return tl::unexpected(found.error());
+  if (found->empty()) return make_error(ErrorCode::kNotFound, "There is no such backup.");
+  return found->front();
+}
+
+}  // namespace blockwatch

@@ -1,0 +1,107 @@
+#pragma once
+// The trail of the audit policy: every change with its before and after, the reverts that are still
+// to come, the backups. A small SQLite file of its own beside the events' (README.md says why).
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "storage/result.h"
+#include "storage/timestamp.h"
+
+namespace blockwatch {
+
+enum class AuditCause : std::uint8_t { kSet, kRestore, kRevert, kOutside };
+enum class AuditState : std::uint8_t {
+  kStarted,  // about to be carried out, or the program was killed while it was
+  kDone,
+  kFailed,    // nothing was changed
+  kReverted,  // done, and put back when its time was over
+};
+enum class AuditRevert : std::uint8_t {
+  kNone,
+  kPending,
+  kDone,
+  kKept,  // given up: a later change, or somebody outside, set the same subcategory
+};
+
+// One subcategory of a change. Values: success 1, failure 2, both 3, neither 0.
+struct AuditSettingRecord {
+  std::uint8_t subcategory = 0;
+  std::uint8_t before = 0;
+  std::uint8_t after = 0;
+  std::uint8_t revert_to = 0;  // what a revert sets; before, or that of the change it extends
+  AuditRevert revert = AuditRevert::kNone;
+};
+
+struct AuditChangeRecord {
+  std::int64_t id = 0;  // 0: not stored
+  Timestamp time;
+  std::string who;
+  std::string client;  // address; empty: none
+  AuditCause cause = AuditCause::kSet;
+  AuditState state = AuditState::kStarted;
+  std::vector<AuditSettingRecord> settings;  // by subcategory
+  std::optional<std::int64_t> backup;        // made before it
+  std::optional<std::int64_t> restores;      // the backup that it restores
+  std::optional<std::int64_t> reverts;       // the change that it reverts
+  std::optional<Timestamp> revert_time;
+  std::string error;  // why it failed, fit for the client
+};
+
+struct AuditBackupRecord {
+  std::int64_t id = 0;
+  Timestamp time;
+  std::string who;
+  std::string policy;  // one digit per subcategory
+};
+
+// Which entries of a list: at most `limit` with an id below `before` (0: from the newest).
+struct AuditListQuery {
+  std::int64_t before = 0;
+  std::uint32_t limit = 100;
+};
+
+// Any thread; several processes may have the same file open. What a function has written when it
+// returns survives a power cut.
+class AuditStore {
+ public:
+  // Creates the file for its owner only. kCorrupt, kIo, kPermission; kUnsupported: of a newer
+  // version.
+  static Result<std::unique_ptr<AuditStore>> open(const std::string& path);
+  ~AuditStore();
+
+  Result<std::int64_t> add_backup(const AuditBackupRecord& backup);
+
+  // Stores the change as started, with a backup of `policy` before it; fills its ids.
+  Result<void> begin(AuditChangeRecord& change, const std::string& policy);
+  // kDone: the change's reverts are pending from now on, and those of earlier changes of the same
+  // subcategories end: done if this is their revert, else kept. `policy` is what is in force now.
+  Result<void> finish(const AuditChangeRecord& change, AuditState state, const std::string& error,
+                      const std::string& policy);
+  // A change that has happened already; fills its id.
+  Result<void> add_done(AuditChangeRecord& change, const std::string& policy);
+
+  // The policy at the end of the last change, or as it was first seen; empty: never.
+  Result<std::string> last_policy();
+  Result<void> set_last_policy(const std::string& policy);
+
+  Result<std::vector<AuditChangeRecord>> unfinished();
+  // With a pending setting, by revert time.
+  Result<std::vector<AuditChangeRecord>> pending_reverts();
+
+  // Newest first.
+  Result<std::vector<AuditChangeRecord>> changes(const AuditListQuery& query);
+  Result<std::vector<AuditBackupRecord>> backups(const AuditListQuery& query);
+  Result<AuditChangeRecord> change(std::int64_t id);  // kNotFound
+  Result<AuditBackupRecord> backup(std::int64_t id);  // kNotFound
+
+ private:
+  class Impl;
+  explicit AuditStore(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace blockwatch

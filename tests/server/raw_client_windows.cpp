@@ -1,0 +1,48 @@
+#include <winsock2.h>
+#include <ws2tcpip.h>
+
+#include <cstdlib>
+
+#include "tests/server/raw_client.h"
+
+namespace blockwatch {
+
+std::optional<Socket> connect_raw(int port, int receive_buffer) {
+  const SOCKET client = ::socket(AF_INET, SOCK_STREAM, 0);
+  if (client == INVALID_SOCKET) return std::nullopt;
+  if (receive_buffer > 0) {
+    ::setsockopt(client, SOL_SOCKET, SO_RCVBUF, reinterpret_cast<const char*>(&receive_buffer),
+                 sizeof(receive_buffer));
+  }
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<std::uint16_t>(port));
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  if (::connect(client, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
+    ::closesocket(client);
+    return std::nullopt;
+  }
+  return Socket(client);
+}
+
+std::pair<Socket, Socket> connected_sockets() {
+  WSADATA data{};
+  ::WSAStartup(MAKEWORD(2, 2), &data);
+  const SOCKET listener = ::socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  int size = sizeof(address);
+  auto* generic = reinterpret_cast<sockaddr*>(&address);
+  if (::bind(listener, generic, size) != 0 || ::listen(listener, 1) != 0 ||
+      ::getsockname(listener, generic, &size) != 0) {
+    std::abort();
+  }
+  auto client = connect_raw(ntohs(address.sin_port), 0);
+  Socket accepted(::accept(listener, nullptr, nullptr));
+  ::closesocket(listener);
+  if (!client) std::abort();
+  return {std::move(*client), std::move(accepted)};
+}
+
+}  // namespace blockwatch

@@ -1,0 +1,170 @@
+#include "storage/audit_store.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "storage/event_store.h"
+#include "tests/support/temp_dir.h"
+
+namespace blockwatch {
+namespace {
+
+using testing::ElementsAre;
+
+class AuditTrail : public testing::Test {
+ protected:
+  void SetUp() override { reopen(); }
+
+  void reopen() {
+    store_.reset();
+    auto opened = AuditStore::open(folder_.path("trail"));
+    ASSERT_TRUE(opened) << opened.error().message;
+    store_ = std::move(*opened);
+  }
+
+  // A change of one or two subcategories, stored as started.
+  AuditChangeRecord begin(std::vector<AuditSettingRecord> settings, bool temporary = false) {
+    AuditChangeRecord change;
+    change.time = {1000};
+    change.who = "token:me";
+    change.settings = std::move(settings);
+    if (temporary) change.revert_time = Timestamp{2000};
+    EXPECT_TRUE(store_->begin(change, "before"));
+    return change;
+  }
+
+  AuditChangeRecord done(std::vector<AuditSettingRecord> settings, bool temporary = false) {
+    auto change = begin(std::move(settings), temporary);
+    EXPECT_TRUE(store_->finish(change, AuditState::kDone, {}, "after"));
+    return store_->change(change.id).value();
+  }
+
+  std::vector<AuditRevert> reverts_of(std::int64_t id) {
+    std::vector<AuditRevert> reverts;
+    const auto change = store_->change(id);
+    for (const auto& setting : change.value().settings) reverts.push_back(setting.revert);
+    return reverts;
+  }
+
+  TempDir folder_;
+  std::unique_ptr<AuditStore> store_;
+};
+
+TEST_F(AuditTrail, KeepsEverythingOfAChange) {
+  AuditChangeRecord change;
+  change.time = {1000};
+  change.who = "token:me";
+  change.client = "127.0.0.1";
+  change.cause = AuditCause::kRestore;
+  change.restores = 7;
+  change.revert_time = Timestamp{5000};
+  change.settings = {{3, 0, 2}, {21, 1, 3}};
+  ASSERT_TRUE(store_->begin(change, "0123"));
+  reopen();
+  const auto unfinished = store_->unfinished();
+  ASSERT_TRUE(unfinished);
+  ASSERT_EQ(unfinished->size(), 1U);
+  const AuditChangeRecord& kept = unfinished->front();
+  EXPECT_EQ(kept.id, change.id);
+  EXPECT_EQ(kept.time, change.time);
+  EXPECT_EQ(kept.who, "token:me");
+  EXPECT_EQ(kept.client, "127.0.0.1");
+  EXPECT_EQ(kept.cause, AuditCause::kRestore);
+  EXPECT_EQ(kept.state, AuditState::kStarted);
+  EXPECT_EQ(kept.restores, 7);
+  EXPECT_EQ(kept.reverts, std::nullopt);
+  EXPECT_EQ(kept.revert_time, change.revert_time);
+  ASSERT_EQ(kept.settings.size(), 2U);
+  EXPECT_EQ(kept.settings[1].subcategory, 21);
+  EXPECT_EQ(kept.settings[1].before, 1);
+  EXPECT_EQ(kept.settings[1].after, 3);
+  EXPECT_EQ(kept.settings[1].revert, AuditRevert::kNone);
+  const auto backup = store_->backup(kept.backup.value());
+  ASSERT_TRUE(backup);
+  EXPECT_EQ(backup->policy, "0123");
+  EXPECT_EQ(backup->who, "token:me");
+}
+
+TEST_F(AuditTrail, AFailedChangeLeavesNoRevert) {
+  const auto change = begin({{3, 0, 2}}, true);
+  ASSERT_TRUE(store_->finish(change, AuditState::kFailed, "why", "now"));
+  EXPECT_EQ(store_->change(change.id)->error, "why");
+  EXPECT_EQ(store_->change(change.id)->state, AuditState::kFailed);
+  EXPECT_TRUE(store_->pending_reverts()->empty());
+  EXPECT_TRUE(store_->unfinished()->empty());
+  EXPECT_EQ(store_->last_policy(), "now");
+}
+
+TEST_F(AuditTrail, ARevertEndsTheRevert) {
+  const auto change = done({{3, 0, 2}, {4, 1, 2}}, true);
+  EXPECT_THAT(reverts_of(change.id), ElementsAre(AuditRevert::kPending, AuditRevert::kPending));
+  AuditChangeRecord revert;
+  revert.cause = AuditCause::kRevert;
+  revert.reverts = change.id;
+  revert.settings = {{3, 2, 0}, {4, 2, 1}};
+  ASSERT_TRUE(store_->begin(revert, "x"));
+  // The program may end here: the revert is still to come.
+  EXPECT_EQ(store_->pending_reverts()->size(), 1U);
+  ASSERT_TRUE(store_->finish(revert, AuditState::kDone, {}, "x"));
+  EXPECT_TRUE(store_->pending_reverts()->empty());
+  EXPECT_EQ(store_->change(change.id)->state, AuditState::kReverted);
+  EXPECT_THAT(reverts_of(change.id), ElementsAre(AuditRevert::kDone, AuditRevert::kDone));
+  EXPECT_EQ(store_->change(revert.id)->state, AuditState::kDone);
+}
+
+TEST_F(AuditTrail, ALaterChangeOfTheSameIsKept) {
+  const auto change = done({{3, 0, 2}, {4, 1, 2}}, true);
+  AuditChangeRecord outside;
+  outside.cause = AuditCause::kOutside;
+  outside.settings = {{4, 2, 3}};
+  ASSERT_TRUE(store_->add_done(outside, "x"));
+  EXPECT_THAT(reverts_of(change.id), ElementsAre(AuditRevert::kPending, AuditRevert::kKept));
+  EXPECT_EQ(store_->change(change.id)->state, AuditState::kDone);
+  EXPECT_THAT(reverts_of(outside.id), ElementsAre(AuditRevert::kNone));
+}
+
+TEST_F(AuditTrail, AnExtensionGoesBackToWhereTheFirstBegan) {
+  const auto first = done({{3, 0, 2}, {4, 1, 2}}, true);
+  const auto second = done({{3, 2, 2}}, true);
+  EXPECT_THAT(reverts_of(first.id), ElementsAre(AuditRevert::kKept, AuditRevert::kPending));
+  EXPECT_THAT(reverts_of(second.id), ElementsAre(AuditRevert::kPending));
+  EXPECT_EQ(second.settings[0].before, 2);
+  EXPECT_EQ(second.settings[0].revert_to, 0);
+  const auto for_good = done({{3, 2, 2}});
+  EXPECT_THAT(reverts_of(second.id), ElementsAre(AuditRevert::kKept));
+  EXPECT_THAT(reverts_of(for_good.id), ElementsAre(AuditRevert::kNone));
+}
+
+TEST_F(AuditTrail, ListsPageFromTheNewest) {
+  for (int i = 0; i < 5; ++i) done({{3, 0, 2}});
+  ASSERT_TRUE(store_->add_backup({0, {1}, "me", "p"}));
+  const auto ids = [](const auto& list) {
+    std::vector<std::int64_t> all;
+    for (const auto& one : list.value()) all.push_back(one.id);
+    return all;
+  };
+  EXPECT_THAT(ids(store_->changes({0, 2})), ElementsAre(5, 4));
+  EXPECT_THAT(ids(store_->changes({4, 100})), ElementsAre(3, 2, 1));
+  EXPECT_THAT(ids(store_->backups({0, 2})), ElementsAre(6, 5));
+  EXPECT_EQ(store_->change(6).error().code, ErrorCode::kNotFound);
+  EXPECT_EQ(store_->backup(7).error().code, ErrorCode::kNotFound);
+}
+
+TEST_F(AuditTrail, TwoProcessesMayUseIt) {
+  auto second = AuditStore::open(folder_.path("trail"));
+  ASSERT_TRUE(second);
+  EXPECT_EQ(store_->last_policy(), "");
+  ASSERT_TRUE((*second)->set_last_policy("new"));
+  EXPECT_EQ(store_->last_policy(), "new");
+}
+
+TEST_F(AuditTrail, RefusesOtherFiles) {
+  ASSERT_TRUE(Store::open({folder_.path("events.db")}));
+  EXPECT_EQ(AuditStore::open(folder_.path("events.db")).error().code, ErrorCode::kCorrupt);
+  folder_.write("text", "this is no database, and it is long enough to be looked at at all......");
+  EXPECT_EQ(AuditStore::open(folder_.path("text")).error().code, ErrorCode::kCorrupt);
+  EXPECT_FALSE(AuditStore::open(folder_.path("no/such/folder")));
+}
+
+}  // namespace
+}  // namespace blockwatch
