@@ -62,16 +62,16 @@ HMODULE load_from_system(const wchar_t* name) {
 // computer is not fetched.
 std::string display_name(const wchar_t* text) {
   using LoadText = decltype(&SHLoadIndirectString);
-  static const LoadText load_text = [] {
+  static const LoadText kLoadText = [] {
     const HMODULE library = load_from_system(L"shlwapi.dll");
     return library == nullptr ? LoadText{}
                               : find_function<LoadText>(library, "SHLoadIndirectString");
   }();
-  if (text == nullptr || text[0] != L'@' || text[1] == L'\\' || load_text == nullptr) {
+  if (text == nullptr || text[0] != L'@' || text[1] == L'\\' || kLoadText == nullptr) {
     return utf8(text);
   }
   std::array<wchar_t, 512> loaded{};
-  const HRESULT result = load_text(text, loaded.data(), static_cast<UINT>(loaded.size()), nullptr);
+  const HRESULT result = kLoadText(text, loaded.data(), static_cast<UINT>(loaded.size()), nullptr);
   return utf8(result == S_OK && loaded[0] != 0 ? loaded.data() : text);
 }
 
@@ -172,9 +172,9 @@ class WindowsServices final : public ServiceManager {
     std::vector<RunningService> result;
     SC_HANDLE const manager = OpenSCManagerW(nullptr, nullptr, SC_MANAGER_ENUMERATE_SERVICE);
     if (manager == nullptr) return result;
-    // As many as fit at a time; `resume` tells where to go on. 64 KiB is at least 700 services.
-    std::vector<ENUM_SERVICE_STATUS_PROCESSW> room(64 * 1024 /
-                                                   sizeof(ENUM_SERVICE_STATUS_PROCESSW));
+    // As many as fit at a time; `resume` tells where to go on.
+    constexpr std::size_t kRoom = 1000;  // the names stand in it, too
+    std::vector<ENUM_SERVICE_STATUS_PROCESSW> room(kRoom);
     DWORD resume = 0;
     bool more = true;
     while (more) {
