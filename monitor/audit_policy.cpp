@@ -1,12 +1,13 @@
 #include "monitor/audit_policy.h"
 
 #include <algorithm>
+#include <charconv>
 
 namespace blockwatch {
 namespace {
 
-constexpr std::string_view kGuidBegin = "{0CCE92";
-constexpr std::string_view kGuidEnd = "-69AE-11D9-BED3-505054503030}";
+constexpr std::string_view kGuidBegin = "0CCE92";
+constexpr std::string_view kGuidEnd = "-69AE-11D9-BED3-505054503030";
 constexpr std::string_view kHex = "0123456789ABCDEF";
 
 constexpr std::string_view kSystem = "System";
@@ -133,18 +134,27 @@ const AuditSubcategory& audit_subcategory(AuditId id) { return *names().rows.at(
 
 std::string audit_guid(AuditId id) {
   const auto byte = static_cast<std::size_t>(id + kFirstAuditGuidByte);
-  return std::string(kGuidBegin) + kHex[byte / 16] + kHex[byte % 16] + std::string(kGuidEnd);
+  return "{" + std::string(kGuidBegin) + kHex[byte / 16] + kHex[byte % 16] + std::string(kGuidEnd) +
+         "}";
 }
 
 const std::string& audit_slug(AuditId id) { return names().slugs.at(id); }
 
 std::optional<AuditId> find_audit_guid(std::string_view text) {
-  const std::string braced =
-      text.starts_with('{') ? std::string(text) : "{" + std::string(text) + "}";
-  for (const AuditSubcategory& row : kTable) {
-    if (equal_without_case(braced, audit_guid(row.id))) return row.id;
+  if (text.size() > 2 && text.front() == '{' && text.back() == '}') {
+    text = text.substr(1, text.size() - 2);
   }
-  return std::nullopt;
+  const std::size_t at = kGuidBegin.size();  // of the two digits that differ
+  if (text.size() != at + 2 + kGuidEnd.size() ||
+      !equal_without_case(text.substr(0, at), kGuidBegin) ||
+      !equal_without_case(text.substr(at + 2), kGuidEnd)) {
+    return std::nullopt;
+  }
+  unsigned byte = 0;
+  const auto read = std::from_chars(text.data() + at, text.data() + at + 2, byte, 16);
+  const bool known = read.ptr == text.data() + at + 2 && byte >= kFirstAuditGuidByte &&
+                     byte < kFirstAuditGuidByte + kAuditSubcategories;
+  return known ? std::optional(static_cast<AuditId>(byte - kFirstAuditGuidByte)) : std::nullopt;
 }
 
 std::optional<AuditId> find_audit_subcategory(std::string_view guid_or_slug) {

@@ -40,6 +40,12 @@ std::string told(const Error& error) {
   return inner ? "the system failed; the cause is in the server's log" : error.message;
 }
 
+Error not_written(const Error& error) {
+  spdlog::error("audit policy: {}", error.message);
+  return {ErrorCode::kUnavailable,
+          "The trail of the audit policy cannot be written, so nothing was done."};
+}
+
 }  // namespace
 
 // Both locks, of this process and between processes.
@@ -130,9 +136,7 @@ Result<AuditOutcome> AuditKeeper::change(const AuditRequest& request) {
 
 Result<AuditOutcome> AuditKeeper::carry_out(AuditChangeRecord change, const AuditPolicy& before) {
   if (const auto begun = store_->begin(change, to_digits(before)); !begun) {
-    spdlog::error("audit policy: a change could not be written down: {}", begun.error().message);
-    return make_error(ErrorCode::kUnavailable,
-                      "The change could not be written down first, so it was not made.");
+    return tl::unexpected(not_written(begun.error()));
   }
   std::vector<AuditSetting> settings;
   for (const AuditSettingRecord& one : change.settings) {
@@ -167,7 +171,7 @@ Result<AuditBackupRecord> AuditKeeper::back_up(const std::string& who) {
   if (!policy) return tl::unexpected(policy.error());
   AuditBackupRecord backup{0, now(), who, to_digits(*policy)};
   const auto id = store_->add_backup(backup);
-  if (!id) return tl::unexpected(id.error());
+  if (!id) return tl::unexpected(not_written(id.error()));
   backup.id = *id;
   return backup;
 }
@@ -175,8 +179,9 @@ Result<AuditBackupRecord> AuditKeeper::back_up(const std::string& who) {
 Result<AuditPolicy> AuditKeeper::catch_up() {
   auto policy = source_->read();
   if (!policy) return policy;
-  if (auto settled = settle(*policy); !settled) return tl::unexpected(settled.error());
-  if (auto noted = note_outside(*policy); !noted) return tl::unexpected(noted.error());
+  auto kept = settle(*policy);
+  if (kept) kept = note_outside(*policy);
+  if (!kept) return tl::unexpected(not_written(kept.error()));
   return policy;
 }
 

@@ -37,7 +37,12 @@ class FileAuditPolicy final : public AuditPolicySource {
     auto csv = load();
     if (!csv) return tl::unexpected(csv.error());
     for (const AuditSetting& setting : settings) csv->set(setting.id, setting.flags);
-    return replace_secret_file(path_, csv->bytes());
+    auto written = replace_secret_file(path_, csv->bytes());
+    if (!written && written.error().code == ErrorCode::kPermission) {
+      return make_error(ErrorCode::kPermission,
+                        "The program may not write the file of the audit policy.");
+    }
+    return written;
   }
 
   std::optional<std::string> conflict(std::span<const AuditSetting> /*settings*/) override {

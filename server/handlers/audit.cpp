@@ -95,6 +95,9 @@ http::Response audit_error(const Error& error) {
                            "Restore the file from a backup, or remove it to begin anew.",
                            {}});
   }
+  if (error.code == ErrorCode::kUnsupported) {
+    return problem_answer({503, "unavailable", error.message, {}, {}});
+  }
   return error_answer(error);
 }
 

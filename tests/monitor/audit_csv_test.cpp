@@ -197,7 +197,12 @@ TEST(AuditPolicyTable, HasEverySubcategoryOnce) {
   EXPECT_EQ(audit_slug(0x47 - kFirstAuditGuidByte), "user-device-claims");
   EXPECT_EQ(find_audit_subcategory("0cce9226-69ae-11d9-bed3-505054503030"), kAuditConnection);
   EXPECT_FALSE(find_audit_subcategory("{0CCE924B-69AE-11D9-BED3-505054503030}"));
-  EXPECT_FALSE(find_audit_subcategory(""));
+  for (const char* other :
+       {"", "{}", "{0CCE9226-69AE-11D9-BED3-505054503030", "0CCE92",
+        "0CCE920F-69AE-11D9-BED3-505054503030", "0CCE92x1-69AE-11D9-BED3-505054503030",
+        "0CCE922x-69AE-11D9-BED3-505054503030", "0CCE92-1-69AE-11D9-BED3-505054503030"}) {
+    EXPECT_FALSE(find_audit_subcategory(other)) << other;
+  }
 }
 
 TEST(AuditPolicyTable, RefusesOtherDigits) {

@@ -1,7 +1,8 @@
 #include <algorithm>
+#include <utility>
 
 #include "monitor/audit_csv.h"
-#include "server/handlers/json_body.h"
+#include "server/handlers/handlers.h"
 #include "tests/server/api_fixture.h"
 
 namespace blockwatch {
@@ -12,6 +13,28 @@ using testing::HasSubstr;
 
 constexpr const char* kPolicy = "/api/v1/audit/policy";
 constexpr const char* kConnection = "/api/v1/audit/policy/filtering-platform-connection";
+
+// A system that takes no change, for the reason it was given.
+class RefusingPolicy final : public AuditPolicySource {
+ public:
+  explicit RefusingPolicy(ErrorCode code) : code_(code) {}
+  std::string_view kind() const override { return "windows"; }
+  Result<AuditPolicy> read() override {
+    AuditPolicy policy;
+    policy.fill(AuditFlags{});
+    if (code_ == ErrorCode::kUnsupported) return make_error(code_, "there are no functions");
+    return policy;
+  }
+  Result<void> set(std::span<const AuditSetting>) override { return make_error(code_, "refused"); }
+  std::optional<std::string> conflict(std::span<const AuditSetting>) override {
+    return code_ == ErrorCode::kConflict ? std::optional<std::string>("a policy wins")
+                                         : std::nullopt;
+  }
+  std::optional<SecurityLogSize> security_log() override { return SecurityLogSize{7, 8}; }
+
+ private:
+  ErrorCode code_;
+};
 
 class AuditApi : public ApiTest {
  protected:
@@ -242,6 +265,41 @@ TEST_F(AuditApi, ADamagedFileIsToldByItsLines) {
   EXPECT_THAT(problem["detail"].get<std::string>(), HasSubstr("line 2: expected 7 columns"));
   EXPECT_EQ(send_for(500, "PATCH", kConnection, R"({"failure":true})")["code"],
             "audit_policy_damaged");
+}
+
+TEST_F(AuditApi, TellsWhyTheSystemRefuses) {
+  struct Case {
+    ErrorCode code;
+    int status;
+    const char* said;
+  };
+  for (const Case& one :
+       {Case{ErrorCode::kPermission, 403, "privilege_not_held"},
+        Case{ErrorCode::kConflict, 409, "conflict"},
+        Case{ErrorCode::kInvalidArgument, 400, "invalid_request"},
+        Case{ErrorCode::kIo, 500, "internal"}, Case{ErrorCode::kUnsupported, 503, "unavailable"}}) {
+    auto store = AuditStore::open(folder_.path("other"));
+    ASSERT_TRUE(store);
+    AuditKeeper keeper(std::make_unique<RefusingPolicy>(one.code), std::move(*store),
+                       folder_.path("other"));
+    ApiContext context{*readers_, commits_, imports_, *streams_, keeper, {}, {}, {}, {}};
+    http::Request wish = request("PATCH", kConnection, {{"If-Match", "*"}});
+    wish.path_values = {{"subcategory", "filtering-platform-connection"}};
+    std::string body = R"({"failure":true})";
+    wish.body = [&body](char* buffer, std::size_t) -> Result<std::size_t> {
+      std::copy(body.begin(), body.end(), buffer);
+      return std::exchange(body, {}).size();
+    };
+    const auto refused = handlers::set_audit_subcategory(context, wish);
+    EXPECT_EQ(refused.status, one.status) << refused.body;
+    EXPECT_EQ(Json::parse(refused.body)["code"], one.said);
+    if (one.code != ErrorCode::kConflict) continue;
+    const Json policy =
+        Json::parse(handlers::get_audit_policy(context, request("GET", kPolicy)).body);
+    EXPECT_EQ(policy["source"], "windows");
+    EXPECT_EQ(policy["conflict"], "a policy wins");
+    EXPECT_EQ(policy["security_log"], (Json{{"bytes", 7}, {"max_bytes", 8}}));
+  }
 }
 
 TEST_F(AuditApi, WhatSomebodyElseWroteIsNoticed) {
