@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "tests/server/api_fixture.h"
+#include "tests/server/raw_client.h"
 #include "tests/support/eventually.h"
 
 namespace blockwatch {
