@@ -189,10 +189,8 @@ void AuditCsv::set(AuditId id, AuditFlags flags) {
   std::size_t last = 0;
   for (const auto& known : line_of_) last = std::max(last, known.value_or(0));
   std::string& before = lines_[last];
-  const std::string end(content_of(before).size() < before.size()
-                            ? before.substr(content_of(before).size())
-                            : std::string(kLineEnd));
-  if (content_of(before).size() == before.size()) before += end;
+  if (!before.ends_with('\n')) before = std::string(content_of(before)) + std::string(kLineEnd);
+  const std::string end = before.substr(content_of(before).size());
   lines_.insert(lines_.begin() + static_cast<std::ptrdiff_t>(last) + 1,
                 to_line(machine_, id, flags, word) + end);
   place = last + 1;

@@ -51,8 +51,9 @@ std::vector<RecordRange> read_archives(const std::string& folder, ActionSet reco
                                        SourceReport& report, std::stop_token stop) {
   std::vector<RecordRange> ranges;
   if (folder.empty()) return ranges;
+  const std::string base = folder + '/';
   for (const std::string& name : list(folder)) {
-    const std::string path = absolute_path(folder + "/" + name);
+    const std::string path = absolute_path(base + name);
     const auto state = file_state(path);
     if (!state) continue;
     const auto read = read_whole_file(path, *state, record, position_of, emit, stop);

@@ -191,7 +191,7 @@ Result<void> AuditKeeper::settle(const AuditPolicy& policy) {
   if (!unfinished) return tl::unexpected(unfinished.error());
   for (const AuditChangeRecord& change : *unfinished) {
     const bool done = is_in_force(change, policy);
-    const auto written =
+    auto written =
         store_->finish(change, done ? AuditState::kDone : AuditState::kFailed,
                        done ? "" : "interrupted before it was made", to_digits(policy));
     if (!written) return written;

@@ -117,7 +117,11 @@ Tail StoreReader::Impl::tail(const TailQuery& query) {
   std::uint64_t after = std::max(query.after, tail.gap_through);
   tail.covered_seq = std::max(after, std::min(after + kTailWindow, state_.newest_seq));
   const IndexFilter& filter = use_filter(query.filter);
-  if (filter.nothing || after >= state_.newest_seq) return tail;
+  if (after >= state_.newest_seq) return tail;
+  if (filter.nothing) {
+    tail.facts = coverage_between(connection_, after, tail.covered_seq);
+    return tail;
+  }
   RowReader reader(connection_, dictionary_, tail.list, query.raw);
   auto rows = connection_.use(std::string("SELECT ") + kRowColumns + (query.raw ? ", e.raw" : "") +
                               " FROM event e WHERE e.seq > ? AND e.seq <= ? ORDER BY e.seq");

@@ -98,6 +98,16 @@ TEST(AuditCsv, ReadsByPositionInAnyLanguage) {
   EXPECT_EQ(csv->bytes(), expected);
 }
 
+TEST(AuditCsv, ALastLineWithHalfAnEndGetsTheRest) {
+  auto csv = AuditCsv::parse(std::string(kHeader) +
+                             std::string(kConnectionRow.substr(0, kConnectionRow.size() - 1)));
+  ASSERT_TRUE(csv) << csv.error().message;
+  csv->set(kAuditPacketDrop, {false, true});
+  const auto again = AuditCsv::parse(csv->bytes());
+  ASSERT_TRUE(again) << again.error().message;
+  EXPECT_EQ(again->policy(), csv->policy());
+}
+
 TEST(AuditCsv, KeepsEncodings) {
   for (const std::string& bytes :
        {"\xEF\xBB\xBF" + sample(), in_utf16(sample(), false), in_utf16(sample(), true)}) {

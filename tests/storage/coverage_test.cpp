@@ -150,6 +150,9 @@ TEST_F(CoverageTest, ATailGivesEachFactOnceBeforeTheEventItStandsBefore) {
   EXPECT_THAT(facts_after(0), ElementsAre(3U));
   EXPECT_THAT(facts_after(2), ElementsAre(3U));
   EXPECT_THAT(facts_after(3), ElementsAre());
+  Filter nothing;
+  nothing.host.any = {"nowhere"};
+  EXPECT_EQ(value_of(reader_->tail({nothing, 0, 100, false})).facts.size(), 1U);
   append(records(5, 5), {});
   EXPECT_THAT(facts_after(0), ElementsAre(3U, 5U));
   EXPECT_THAT(facts_after(4), ElementsAre(5U));
