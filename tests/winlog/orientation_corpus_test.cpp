@@ -86,12 +86,13 @@ int check_sides(const std::vector<Event>& events) {
 TEST(OrientationCorpus, OldWindowsKeepsTheHostInSource) {
   if (!corpus()) GTEST_SKIP() << "BLOCKWATCH_CORPUS is not set";
   HostKnowledge hosts;
+  TextArena text;
   std::vector<Built> built;
   std::vector<Event> events;
   for (const Json& record : lines_of("truth-dev.jsonl")) {
     built.push_back(build_from(record));
     ASSERT_TRUE(built.back().event);
-    hosts.settle(*built.back().event);
+    hosts.settle(*built.back().event, text);
     events.push_back(*built.back().event);
   }
   EXPECT_GE(check_sides(events), 20);
@@ -191,10 +192,11 @@ TEST(FormatEquality, XmlGivesTheSameEventAsTheRecordsValues) {
   const auto events = reading.events();
   ASSERT_EQ(events.size(), records.size());
   HostKnowledge hosts;
+  TextArena text;
   for (std::size_t i = 0; i < records.size(); ++i) {
     SCOPED_TRACE(records[i].dump());
     Built built = build_from(records[i]);
-    hosts.settle(*built.event);
+    hosts.settle(*built.event, text);
     expect_equal(events[i], *built.event);
   }
 }
