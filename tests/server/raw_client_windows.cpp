@@ -6,14 +6,20 @@
 #include "tests/server/raw_client.h"
 
 namespace blockwatch {
+namespace {
+
+constexpr int kPairBuffer = 64 * 1024;
+
+void set_buffer(SOCKET socket, int option, int bytes) {
+  ::setsockopt(socket, SOL_SOCKET, option, reinterpret_cast<const char*>(&bytes), sizeof(bytes));
+}
+
+}  // namespace
 
 std::optional<Socket> connect_raw(int port, int receive_buffer) {
   const SOCKET client = ::socket(AF_INET, SOCK_STREAM, 0);
   if (client == INVALID_SOCKET) return std::nullopt;
-  if (receive_buffer > 0) {
-    ::setsockopt(client, SOL_SOCKET, SO_RCVBUF, reinterpret_cast<const char*>(&receive_buffer),
-                 sizeof(receive_buffer));
-  }
+  if (receive_buffer > 0) set_buffer(client, SO_RCVBUF, receive_buffer);
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_port = htons(static_cast<std::uint16_t>(port));
@@ -38,10 +44,14 @@ std::pair<Socket, Socket> connected_sockets() {
       ::getsockname(listener, generic, &size) != 0) {
     std::abort();
   }
-  auto client = connect_raw(ntohs(address.sin_port), 0);
+  // As little as the pair of other systems holds: the system's own choice would take megabytes.
+  auto client = connect_raw(ntohs(address.sin_port), kPairBuffer);
   Socket accepted(::accept(listener, nullptr, nullptr));
   ::closesocket(listener);
   if (!client) std::abort();
+  set_buffer(client->handle(), SO_SNDBUF, kPairBuffer);
+  set_buffer(accepted.handle(), SO_SNDBUF, kPairBuffer);
+  set_buffer(accepted.handle(), SO_RCVBUF, kPairBuffer);
   return {std::move(*client), std::move(accepted)};
 }
 
