@@ -355,7 +355,8 @@ class QueryTimer {
     const auto newest = reader_.event(reader_.status()->newest_seq);
     if (!newest) fail(newest.error().message);
     Traffic traffic(newest->events.front().time, Timestamp::kTicksPerSecond / 100);
-    for (const auto& [name, ask] : statistics_questions()) {
+    for (const auto& question : statistics_questions()) {
+      const Question& ask = question.second;
       Filter filter;
       std::size_t asked = 0;
       const auto draw = [&] {
@@ -365,7 +366,7 @@ class QueryTimer {
         }
         return filter;
       };
-      time(with(name, "one filter, asked again"), draw, ask, [&](const Filter&) {
+      time(with(question.first, "one filter, asked again"), draw, ask, [&](const Filter&) {
         if (!(*store)->append(traffic.batch(kNewRows))) fail("append failed");
       });
     }
