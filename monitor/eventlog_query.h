@@ -25,8 +25,9 @@ inline constexpr std::uint32_t kAuditChanged = 4719;
 
 inline constexpr std::string_view kEventLogProvider = "Microsoft-Windows-Eventlog";
 
-// A structured query for the events of these actions, the companions and what tells of filters. Windows refuses a query
-// with more than about 20 terms (EvtSubscribe; with 23, elastic/beats#35047): it is several.
+// A structured query for the events of these actions, the companions and what tells of filters.
+// Windows refuses a query with more than about 20 terms (EvtSubscribe; with 23,
+// elastic/beats#35047): it is several.
 std::string eventlog_query(ActionSet record);
 
 }  // namespace blockwatch

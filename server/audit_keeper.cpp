@@ -191,9 +191,8 @@ Result<void> AuditKeeper::settle(const AuditPolicy& policy) {
   if (!unfinished) return tl::unexpected(unfinished.error());
   for (const AuditChangeRecord& change : *unfinished) {
     const bool done = is_in_force(change, policy);
-    auto written =
-        store_->finish(change, done ? AuditState::kDone : AuditState::kFailed,
-                       done ? "" : "interrupted before it was made", to_digits(policy));
+    auto written = store_->finish(change, done ? AuditState::kDone : AuditState::kFailed,
+                                  done ? "" : "interrupted before it was made", to_digits(policy));
     if (!written) return written;
     if (const auto stored = store_->change(change.id)) hear(*stored);
   }

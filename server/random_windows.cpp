@@ -1,5 +1,5 @@
 // Makes stdlib.h declare rand_s.
-#define _CRT_RAND_S
+#define _CRT_RAND_S  // NOLINT(bugprone-reserved-identifier): the name is Microsoft's
 #include <stdlib.h>
 
 #include <algorithm>

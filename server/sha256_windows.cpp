@@ -15,13 +15,13 @@
 namespace blockwatch {
 
 std::optional<std::array<unsigned char, 32>> sha256(std::string_view text) {
-  static auto* const hash = system_function<decltype(BCryptHash)>(L"bcrypt.dll", "BCryptHash");
-  if (hash == nullptr) return std::nullopt;
+  static auto* const kHash = system_function<decltype(BCryptHash)>(L"bcrypt.dll", "BCryptHash");
+  if (kHash == nullptr) return std::nullopt;
   std::string input(text);
   std::array<unsigned char, 32> digest{};
   const NTSTATUS status =
-      hash(BCRYPT_SHA256_ALG_HANDLE, nullptr, 0, reinterpret_cast<PUCHAR>(input.data()),
-           static_cast<ULONG>(input.size()), digest.data(), static_cast<ULONG>(digest.size()));
+      kHash(BCRYPT_SHA256_ALG_HANDLE, nullptr, 0, reinterpret_cast<PUCHAR>(input.data()),
+            static_cast<ULONG>(input.size()), digest.data(), static_cast<ULONG>(digest.size()));
   if (status != 0) return std::nullopt;
   return digest;
 }

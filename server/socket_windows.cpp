@@ -41,7 +41,9 @@ void set_nonblocking(Socket::Handle handle) {
 }
 
 void keep_from_children(Socket::Handle handle) {
-  ::SetHandleInformation(reinterpret_cast<HANDLE>(handle), HANDLE_FLAG_INHERIT, 0);
+  // A socket is a handle by Winsock's own word.
+  const auto object = reinterpret_cast<HANDLE>(handle);  // NOLINT(performance-no-int-to-ptr)
+  ::SetHandleInformation(object, HANDLE_FLAG_INHERIT, 0);
 }
 
 int bounded_size(std::size_t size) {

@@ -11,8 +11,8 @@ std::atomic<bool> stop_requested{false};
 
 // Kept for ever: a handler may run until the process has ended.
 HANDLE stop_event() {
-  static const HANDLE event = ::CreateEventW(nullptr, TRUE, FALSE, nullptr);
-  return event;
+  static const HANDLE kEvent = ::CreateEventW(nullptr, TRUE, FALSE, nullptr);
+  return kEvent;
 }
 
 // The system starts a thread for it.

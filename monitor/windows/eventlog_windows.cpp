@@ -149,7 +149,8 @@ evtx::Value value_of(const EVT_VARIANT& variant, std::deque<std::wstring>& texts
                        static_cast<std::uint32_t>(size));
   };
   if ((variant.Type & EVT_VARIANT_TYPE_ARRAY) != 0) {
-    if (type != EvtVarTypeString) return make(variant.BinaryVal, variant.Count * width_of(type));
+    if (type != EvtVarTypeString)
+      return make(variant.BinaryVal, std::size_t{variant.Count} * width_of(type));
     std::wstring& all = texts.emplace_back();
     for (DWORD i = 0; i < variant.Count; ++i) all.append(variant.StringArr[i]).push_back(L'\0');
     return make(all.data(), all.size() * sizeof(wchar_t));
@@ -248,6 +249,7 @@ class WindowsEventLog final : public EventLogApi {
       std::vector<std::wstring> paths;
       std::vector<LPCWSTR> pointers;
       for (const std::string_view path : question.paths) paths.push_back(to_wide(path));
+      pointers.reserve(paths.size());
       for (const std::wstring& path : paths) pointers.push_back(path.c_str());
       context_ = own(api_.create_render_context(static_cast<DWORD>(pointers.size()),
                                                 pointers.data(), EvtRenderContextValues));

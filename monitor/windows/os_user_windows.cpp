@@ -12,7 +12,7 @@ std::string os_user() {
   std::array<wchar_t, UNLEN + 1> name{};
   DWORD size = UNLEN + 1;
   if (GetUserNameW(name.data(), &size) == 0) return "unknown";
-  std::array<char, 4 * (UNLEN + 1)> utf8{};
+  std::array<char, std::size_t{4} * (UNLEN + 1)> utf8{};
   WideCharToMultiByte(CP_UTF8, 0, name.data(), -1, utf8.data(), static_cast<int>(utf8.size()),
                       nullptr, nullptr);
   return utf8.data();
