@@ -154,8 +154,8 @@ CLI::App* add_audit(CLI::App& app, AuditConfig& config) {
   const auto add_change_options = [&](CLI::App& command) {
     command
         .add_option("--revert-after", config.revert_after,
-                    "Put it back after this time (15m, 2h): the service does it, or the next "
-                    "command after that")
+                    "Put it back after this time (15m, 2h); done by blockwatchd while it serves, "
+                    "or when it starts next")
         ->type_name("TIME");
     command.add_flag("--dry-run", config.dry_run, "Only tell what would change");
     command.add_flag("--json", config.json, "The change as JSON");
