@@ -51,7 +51,7 @@ void add(SqlConnection& connection, const std::string& source, const CoverageFac
       "missing, detail, before_seq) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9 WHERE ?4 IS NOT NULL "
       "OR NOT EXISTS(SELECT 1 FROM coverage WHERE source = ?1 AND kind = ?2 AND end_time IS NULL) "
       "ON CONFLICT DO UPDATE SET end_time = ?4, last_record = ?6, missing = ?7 "
-      "WHERE end_time < ?4");
+      "WHERE end_time < ?4 OR ?4 IS NULL");
   insert->bind_text(1, source);
   insert->bind_text(2, to_word(fact.kind));
   insert->bind(3, fact.start.ticks);

@@ -11,7 +11,7 @@
 namespace blockwatch {
 
 // Stores what the batch tells. A fact that is there already is not added again, at most it becomes
-// longer; nor is one without an end added while another of its kind is open.
+// longer, or open again; nor is one without an end added while another of its kind is open.
 void write_coverage(SqlConnection& connection, const EventBatch& batch, std::uint64_t before_seq);
 
 // Those with before_seq in (after, through], in order.

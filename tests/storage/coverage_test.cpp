@@ -102,6 +102,16 @@ TEST_F(CoverageTest, WhatIsOpenIsBegunOnceAndEndsOnce) {
   EXPECT_EQ(coverage().facts.at(0).end, after(9));
 }
 
+TEST_F(CoverageTest, WhatBeginsAgainAtTheSameTimeIsOpenAgain) {
+  append({.source = "evtx:a"}, {fact(CoverageKind::kSourceDown, 5, {})});
+  append({.source = "evtx:a"}, {end_of(CoverageKind::kSourceDown, 7)});
+  append({.source = "evtx:a"}, {fact(CoverageKind::kSourceDown, 5, {})});
+  ASSERT_EQ(coverage().facts.size(), 1U);
+  EXPECT_FALSE(coverage().facts[0].end);
+  append({.source = "evtx:a"}, {end_of(CoverageKind::kSourceDown, 9)});
+  EXPECT_EQ(coverage().facts.at(0).end, after(9));
+}
+
 // Records that are read again end nothing that began after them.
 TEST_F(CoverageTest, AnEndBeforeTheBeginIsAnothers) {
   append({.source = "evtx:a"},
