@@ -62,15 +62,26 @@ std::optional<std::int64_t> optional_at(const SqlStatement& row, int column) {
 
 std::string text_at(const SqlStatement& row, int column) { return std::string(row.bytes(column)); }
 
-std::uint8_t byte_at(const SqlStatement& row, int column) {
-  return static_cast<std::uint8_t>(row.integer(column));
+// Tables are looked up by these numbers: none but theirs may come out of a damaged file.
+std::uint8_t number_at(const SqlStatement& row, int column, std::uint8_t most) {
+  const std::int64_t number = row.integer(column);
+  if (number < 0 || number > most) {
+    throw SQLite::Exception("a number without a meaning in the trail", SQLITE_CORRUPT);
+  }
+  return static_cast<std::uint8_t>(number);
+}
+
+template <class Enum>
+Enum enum_at(const SqlStatement& row, int column, Enum last) {
+  return static_cast<Enum>(number_at(row, column, static_cast<std::uint8_t>(last)));
 }
 
 }  // namespace
 
 class AuditStore::Impl {
  public:
-  explicit Impl(const std::string& path) : connection_(path, SqlConnection::Mode::kCreate) {
+  Impl(const std::string& path, std::int64_t keep)
+      : keep_(keep), connection_(path, SqlConnection::Mode::kCreate) {
     // Without a log beside it: processes may come and go. EXTRA also makes the end of a transaction
     // durable, not only its writes.
     connection_.execute("PRAGMA journal_mode = DELETE");
@@ -182,8 +193,8 @@ class AuditStore::Impl {
     change.time.ticks = row.integer(1);
     change.who = text_at(row, 2);
     change.client = text_at(row, 3);
-    change.cause = static_cast<AuditCause>(row.integer(4));
-    change.state = static_cast<AuditState>(row.integer(5));
+    change.cause = enum_at(row, 4, AuditCause::kOutside);
+    change.state = enum_at(row, 5, AuditState::kReverted);
     change.backup = optional_at(row, 6);
     change.restores = optional_at(row, 7);
     change.reverts = optional_at(row, 8);
@@ -194,9 +205,11 @@ class AuditStore::Impl {
         "ORDER BY subcategory");
     setting->bind(1, change.id);
     while (setting->step()) {
-      change.settings.push_back({byte_at(*setting, 0), byte_at(*setting, 1), byte_at(*setting, 2),
-                                 byte_at(*setting, 3),
-                                 static_cast<AuditRevert>(setting->integer(4))});
+      constexpr std::uint8_t kBothFlags = 3;
+      change.settings.push_back(
+          {number_at(*setting, 0, kMaxAuditSubcategory), number_at(*setting, 1, kBothFlags),
+           number_at(*setting, 2, kBothFlags), number_at(*setting, 3, kBothFlags),
+           enum_at(*setting, 4, AuditRevert::kKept)});
     }
     return change;
   }
@@ -227,6 +240,21 @@ class AuditStore::Impl {
     return backups;
   }
 
+  // What is beyond the bound. Ids rise by one.
+  void forget_oldest() {
+    for (const std::string_view sql :
+         {"DELETE FROM change WHERE id <= (SELECT max(id) FROM change) - ?1 AND state <> 0 "
+          "AND id NOT IN (SELECT change FROM setting WHERE revert = 1)",
+          "DELETE FROM setting WHERE change <= (SELECT max(id) FROM change) - ?1 "
+          "AND change NOT IN (SELECT id FROM change)",
+          "DELETE FROM backup WHERE id <= (SELECT max(id) FROM backup) - ?1 "
+          "AND id NOT IN (SELECT backup FROM change WHERE backup IS NOT NULL)"}) {
+      auto remove = connection_.use(sql);
+      remove->bind(1, keep_);
+      remove->run();
+    }
+  }
+
   SqlConnection& connection() { return connection_; }
 
  private:
@@ -248,6 +276,7 @@ class AuditStore::Impl {
         "(SELECT id FROM change WHERE id = ?1 AND revert_time IS NOT NULL)");
   }
 
+  const std::int64_t keep_;
   std::mutex mutex_;
   SqlConnection connection_;  // guarded by mutex_
 };
@@ -255,10 +284,10 @@ class AuditStore::Impl {
 AuditStore::AuditStore(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 AuditStore::~AuditStore() = default;
 
-Result<std::unique_ptr<AuditStore>> AuditStore::open(const std::string& path) {
+Result<std::unique_ptr<AuditStore>> AuditStore::open(const std::string& path, std::int64_t keep) {
   if (auto made = create_private_file(path); !made) return tl::unexpected(made.error());
   try {
-    auto impl = std::make_unique<Impl>(path);
+    auto impl = std::make_unique<Impl>(path, keep);
     if (auto migrated = impl->migrate(); !migrated) {
       return make_error(migrated.error().code, path + ": " + migrated.error().message);
     }
@@ -269,13 +298,19 @@ Result<std::unique_ptr<AuditStore>> AuditStore::open(const std::string& path) {
 }
 
 Result<std::int64_t> AuditStore::add_backup(const AuditBackupRecord& backup) {
-  return impl_->write([&] { return impl_->insert(backup); });
+  return impl_->write([&] {
+    const std::int64_t id = impl_->insert(backup);
+    impl_->forget_oldest();
+    return id;
+  });
 }
 
 Result<void> AuditStore::begin(AuditChangeRecord& change, const std::string& policy) {
   const auto id = impl_->write([&] {
     change.backup = impl_->insert(AuditBackupRecord{0, change.time, change.who, policy});
-    return impl_->insert(change);
+    const std::int64_t inserted = impl_->insert(change);
+    impl_->forget_oldest();
+    return inserted;
   });
   if (!id) return tl::unexpected(id.error());
   change.id = *id;
@@ -291,6 +326,7 @@ Result<void> AuditStore::finish(const AuditChangeRecord& change, AuditState stat
 Result<void> AuditStore::add_done(AuditChangeRecord& change, const std::string& policy) {
   const auto id = impl_->write([&] {
     change.id = impl_->insert(change);
+    impl_->forget_oldest();
     return impl_->finish(change, AuditState::kDone, {}, policy);
   });
   if (!id) return tl::unexpected(id.error());

@@ -27,6 +27,9 @@ enum class AuditRevert : std::uint8_t {
   kKept,  // given up: a later change, or somebody outside, set the same subcategory
 };
 
+// The highest number of one (AuditId of monitor/audit_policy.h).
+inline constexpr std::uint8_t kMaxAuditSubcategory = 58;
+
 // One subcategory of a change. Values: success 1, failure 2, both 3, neither 0.
 struct AuditSettingRecord {
   std::uint8_t subcategory = 0;
@@ -64,13 +67,18 @@ struct AuditListQuery {
   std::uint32_t limit = 100;
 };
 
+// How many changes, and how many backups, are kept: some megabytes.
+inline constexpr std::int64_t kKeptAuditEntries = 10'000;
+
 // Any thread; several processes may have the same file open. What a function has written when it
-// returns survives a power cut.
+// returns survives a power cut. Beyond `keep` entries the oldest go, but no change that is started
+// or whose revert is pending, and no backup that a kept change names.
 class AuditStore {
  public:
   // Creates the file for its owner only. kCorrupt, kIo, kPermission; kUnsupported: of a newer
   // version.
-  static Result<std::unique_ptr<AuditStore>> open(const std::string& path);
+  static Result<std::unique_ptr<AuditStore>> open(const std::string& path,
+                                                  std::int64_t keep = kKeptAuditEntries);
   ~AuditStore();
 
   Result<std::int64_t> add_backup(const AuditBackupRecord& backup);

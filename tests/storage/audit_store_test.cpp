@@ -1,5 +1,6 @@
 #include "storage/audit_store.h"
 
+#include <SQLiteCpp/Database.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -10,6 +11,13 @@ namespace blockwatch {
 namespace {
 
 using testing::ElementsAre;
+
+template <class List>
+std::vector<std::int64_t> ids_of(const List& list) {
+  std::vector<std::int64_t> ids;
+  for (const auto& one : list.value()) ids.push_back(one.id);
+  return ids;
+}
 
 class AuditTrail : public testing::Test {
  protected:
@@ -138,16 +146,49 @@ TEST_F(AuditTrail, AnExtensionGoesBackToWhereTheFirstBegan) {
 TEST_F(AuditTrail, ListsPageFromTheNewest) {
   for (int i = 0; i < 5; ++i) done({{3, 0, 2}});
   ASSERT_TRUE(store_->add_backup({0, {1}, "me", "p"}));
-  const auto ids = [](const auto& list) {
-    std::vector<std::int64_t> all;
-    for (const auto& one : list.value()) all.push_back(one.id);
-    return all;
-  };
-  EXPECT_THAT(ids(store_->changes({0, 2})), ElementsAre(5, 4));
-  EXPECT_THAT(ids(store_->changes({4, 100})), ElementsAre(3, 2, 1));
-  EXPECT_THAT(ids(store_->backups({0, 2})), ElementsAre(6, 5));
+  EXPECT_THAT(ids_of(store_->changes({0, 2})), ElementsAre(5, 4));
+  EXPECT_THAT(ids_of(store_->changes({4, 100})), ElementsAre(3, 2, 1));
+  EXPECT_THAT(ids_of(store_->backups({0, 2})), ElementsAre(6, 5));
   EXPECT_EQ(store_->change(6).error().code, ErrorCode::kNotFound);
   EXPECT_EQ(store_->backup(7).error().code, ErrorCode::kNotFound);
+}
+
+TEST_F(AuditTrail, KeepsTheNewestAndWhatIsPending) {
+  store_.reset();
+  auto opened = AuditStore::open(folder_.path("trail"), 3);
+  ASSERT_TRUE(opened);
+  store_ = std::move(*opened);
+  const auto pending = done({{3, 0, 2}}, true);
+  const auto extended = done({{4, 0, 2}}, true);
+  const auto extension = done({{4, 2, 2}}, true);
+  const auto started = begin({{5, 0, 2}});
+  ASSERT_TRUE(store_->add_backup({0, {1}, "me", "by hand"}));
+  std::int64_t last = 0;
+  for (int i = 0; i < 5; ++i) last = done({{6, 0, 2}}).id;
+  EXPECT_THAT(ids_of(store_->changes({})),
+              ElementsAre(last, last - 1, last - 2, started.id, extension.id, pending.id));
+  EXPECT_EQ(store_->change(extended.id).error().code, ErrorCode::kNotFound);
+  EXPECT_EQ(reverts_of(pending.id), std::vector{AuditRevert::kPending});
+  // The backups of those changes, and no other older ones.
+  EXPECT_THAT(ids_of(store_->backups({})),
+              ElementsAre(10, 9, 8, *started.backup, *extension.backup, *pending.backup));
+  // Settings of changes that are gone are gone, too.
+  SQLite::Database db(folder_.path("trail"));
+  EXPECT_EQ(db.execAndGet("SELECT count(DISTINCT change) FROM setting").getInt(), 6);
+}
+
+TEST_F(AuditTrail, NumbersThatMeanNothingAreDamage) {
+  const auto change = done({{3, 0, 2}});
+  for (const char* damage : {"UPDATE change SET cause = 9", "UPDATE change SET state = -1",
+                             "UPDATE setting SET subcategory = 59", "UPDATE setting SET after = 4",
+                             "UPDATE setting SET before = 260", "UPDATE setting SET revert = 4"}) {
+    SQLite::Database db(folder_.path("trail"), SQLite::OPEN_READWRITE);
+    db.exec(damage);
+    EXPECT_EQ(store_->changes({}).error().code, ErrorCode::kCorrupt) << damage;
+    db.exec("UPDATE change SET cause = 0, state = 1");
+    db.exec("UPDATE setting SET subcategory = 3, before = 0, after = 2, revert = 0");
+    ASSERT_TRUE(store_->change(change.id));
+  }
 }
 
 TEST_F(AuditTrail, TwoProcessesMayUseIt) {
