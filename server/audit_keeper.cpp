@@ -13,6 +13,8 @@ namespace {
 
 using std::chrono::milliseconds;
 
+static_assert(kMaxAuditSubcategory + 1 == kAuditSubcategories);
+
 constexpr milliseconds kLookEvery{60'000};
 constexpr milliseconds kLongestRevertPause{3'600'000};
 // How long a change waits for that of another process, and how often it looks.
@@ -26,6 +28,15 @@ AuditFlags to_flags(std::uint8_t bits) { return {(bits & 1U) != 0, (bits & 2U) !
 
 std::uint8_t bits_in(const AuditPolicy& policy, std::uint8_t id) {
   return to_bits(policy.at(id).value_or(AuditFlags{}));
+}
+
+// `policy` and then the change. What somebody else has changed meanwhile is not in it, so that the
+// next look finds it.
+std::string digits_after(AuditPolicy policy, const AuditChangeRecord& change) {
+  for (const AuditSettingRecord& one : change.settings) {
+    policy.at(one.subcategory) = to_flags(one.after);
+  }
+  return to_digits(policy);
 }
 
 bool is_in_force(const AuditChangeRecord& change, const AuditPolicy& policy) {
@@ -57,7 +68,9 @@ class AuditKeeper::Turn {
     for (;;) {
       auto file = StoreLock::acquire(keeper.lock_path_);
       if (file) return Turn(std::move(lock), std::move(*file));
-      if (file.error().code != ErrorCode::kConflict) return tl::unexpected(file.error());
+      if (file.error().code != ErrorCode::kConflict) {
+        return tl::unexpected(not_written(file.error()));
+      }
       if (std::chrono::steady_clock::now() > deadline) {
         return make_error(ErrorCode::kUnavailable, "another process is changing the audit policy");
       }
@@ -154,8 +167,9 @@ Result<AuditOutcome> AuditKeeper::carry_out(AuditChangeRecord change, const Audi
   }
   const bool failed = !error.message.empty();
   if (failed) change.error = told(error);
-  const auto written = store_->finish(change, failed ? AuditState::kFailed : AuditState::kDone,
-                                      change.error, to_digits(after.value_or(before)));
+  const auto written =
+      store_->finish(change, failed ? AuditState::kFailed : AuditState::kDone, change.error,
+                     failed ? to_digits(before) : digits_after(before, change));
   // It stays "started" in the trail, until the next look finds out what became of it.
   if (!written) spdlog::error("audit policy: {}", written.error().message);
   if (const auto stored = store_->change(change.id)) change = *stored;
@@ -190,9 +204,13 @@ Result<void> AuditKeeper::settle(const AuditPolicy& policy) {
   auto unfinished = store_->unfinished();
   if (!unfinished) return tl::unexpected(unfinished.error());
   for (const AuditChangeRecord& change : *unfinished) {
+    const auto last = store_->last_policy();
+    if (!last) return tl::unexpected(last.error());
+    const AuditPolicy before = parse_digits(*last).value_or(policy);
     const bool done = is_in_force(change, policy);
     auto written = store_->finish(change, done ? AuditState::kDone : AuditState::kFailed,
-                                  done ? "" : "interrupted before it was made", to_digits(policy));
+                                  done ? "" : "interrupted before it was made",
+                                  done ? digits_after(before, change) : to_digits(before));
     if (!written) return written;
     if (const auto stored = store_->change(change.id)) hear(*stored);
   }
@@ -223,10 +241,14 @@ Result<void> AuditKeeper::note_outside(const AuditPolicy& policy) {
 }
 
 Result<void> AuditKeeper::revert_due() {
-  if (std::chrono::steady_clock::now() < next_revert_) return {};
-  auto pending = store_->pending_reverts();
+  const auto pending = store_->pending_reverts();
   if (!pending) return tl::unexpected(pending.error());
+  if (pending->empty()) retries_.clear();
+  Result<void> result;
   for (const AuditChangeRecord& earlier : *pending) {
+    const auto failed = retries_.find(earlier.id);
+    if (failed != retries_.end() && std::chrono::steady_clock::now() < failed->second.next)
+      continue;
     if (earlier.revert_time.value_or(Timestamp{}) > now()) continue;
     auto policy = source_->read();
     if (!policy) return tl::unexpected(policy.error());
@@ -240,14 +262,14 @@ Result<void> AuditKeeper::revert_due() {
       const std::uint8_t is = bits_in(*policy, setting.subcategory);
       change.settings.push_back({setting.subcategory, is, setting.revert_to, is});
     }
-    if (auto done = carry_out(std::move(change), *policy); !done) {
-      revert_pause_ = std::clamp(2 * revert_pause_, kLookEvery, kLongestRevertPause);
-      next_revert_ = std::chrono::steady_clock::now() + revert_pause_;
-      return tl::unexpected(done.error());
+    if (const auto done = carry_out(std::move(change), *policy); !done) {
+      Retry& retry = retries_[earlier.id];
+      retry.pause = std::clamp(2 * retry.pause, kLookEvery, kLongestRevertPause);
+      retry.next = std::chrono::steady_clock::now() + retry.pause;
+      result = tl::unexpected(done.error());
     }
-    revert_pause_ = milliseconds(0);
   }
-  return {};
+  return result;
 }
 
 Result<void> AuditKeeper::look() {
@@ -301,10 +323,13 @@ void AuditKeeper::run() {
 milliseconds AuditKeeper::until_next_look() {
   const std::lock_guard lock(mutex_);
   const auto pending = store_->pending_reverts();
-  const bool paused = std::chrono::steady_clock::now() < next_revert_;
-  if (!pending || pending->empty() || paused) return kLookEvery;
+  if (!pending) return kLookEvery;
+  // What failed has time until a look that comes anyway.
+  const auto next = std::ranges::find_if(
+      *pending, [this](const AuditChangeRecord& change) { return !retries_.contains(change.id); });
+  if (next == pending->end()) return kLookEvery;
   constexpr std::int64_t kTicksPerMs = Timestamp::kTicksPerSecond / 1000;
-  const std::int64_t ticks = pending->front().revert_time.value_or(Timestamp{}).ticks - now().ticks;
+  const std::int64_t ticks = next->revert_time.value_or(Timestamp{}).ticks - now().ticks;
   return std::clamp(milliseconds(ticks / kTicksPerMs + 1), milliseconds(0), kLookEvery);
 }
 

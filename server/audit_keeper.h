@@ -5,6 +5,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -101,9 +102,12 @@ class AuditKeeper {
   const std::string lock_path_;
   std::mutex mutex_;   // one change at a time
   Listener listener_;  // guarded by mutex_
-  // A revert that fails is tried again later and later. Guarded by mutex_.
-  std::chrono::steady_clock::time_point next_revert_{};
-  std::chrono::milliseconds revert_pause_{0};
+  // A revert that fails is tried again later and later; the others do not wait for it.
+  struct Retry {
+    std::chrono::steady_clock::time_point next;
+    std::chrono::milliseconds pause{0};
+  };
+  std::map<std::int64_t, Retry> retries_;  // by change; guarded by mutex_
 
   std::mutex wake_mutex_;
   std::condition_variable wake_;

@@ -4,6 +4,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <filesystem>
+
 #include "tests/support/eventually.h"
 #include "tests/support/temp_dir.h"
 
@@ -16,7 +19,8 @@ using testing::ElementsAre;
 struct FakeSystem {
   AuditPolicy policy;
   std::optional<Error> set_error;
-  bool forgets = false;  // takes a change and keeps what it had
+  std::optional<AuditId> refused;  // with set_error: only changes of this one fail
+  bool forgets = false;            // takes a change and keeps what it had
   std::optional<std::string> conflict;
   int sets = 0;
   std::function<void()> before_set;
@@ -30,7 +34,9 @@ class FakePolicy final : public AuditPolicySource {
   Result<void> set(std::span<const AuditSetting> settings) override {
     ++system_.sets;
     if (system_.before_set) system_.before_set();
-    if (system_.set_error) return tl::unexpected(*system_.set_error);
+    const bool refuses =
+        !system_.refused || std::ranges::count(settings, *system_.refused, &AuditSetting::id) != 0;
+    if (system_.set_error && refuses) return tl::unexpected(*system_.set_error);
     if (system_.forgets) return {};
     for (const AuditSetting& setting : settings) system_.policy.at(setting.id) = setting.flags;
     return {};
@@ -114,6 +120,15 @@ TEST_F(Keeper, WhatCannotBeWrittenDownIsNotMade) {
   const auto outcome = keeper_->change(failures_on(kAuditConnection));
   ASSERT_FALSE(outcome);
   EXPECT_EQ(outcome.error().code, ErrorCode::kUnavailable);
+  EXPECT_EQ(system_.sets, 0);
+}
+
+TEST_F(Keeper, WhatCannotBeLockedIsNotMade) {
+  std::filesystem::create_directory(folder_.path("trail.lock"));
+  const auto outcome = keeper_->change(failures_on(kAuditConnection));
+  ASSERT_FALSE(outcome);
+  EXPECT_EQ(outcome.error().code, ErrorCode::kUnavailable);
+  EXPECT_THAT(outcome.error().message, testing::Not(testing::HasSubstr("trail.lock")));
   EXPECT_EQ(system_.sets, 0);
 }
 
@@ -235,6 +250,47 @@ TEST_F(Keeper, ARevertThatFailsIsTriedLater) {
   keeper_ = make_keeper();
   EXPECT_TRUE(keeper_->look());
   EXPECT_EQ(system_.policy.at(kAuditConnection), kOff);
+}
+
+TEST_F(Keeper, ARevertThatFailsStopsNoOther) {
+  system_.policy.at(kAuditConnection) = system_.policy.at(kAuditPacketDrop) = kFailures;
+  left_behind({kAuditConnection, 0, 2}, true);
+  left_behind({kAuditPacketDrop, 0, 2}, true);
+  system_.set_error = Error{ErrorCode::kPermission, "no"};
+  system_.refused = kAuditConnection;
+  EXPECT_EQ(keeper_->look().error().message, "no");
+  EXPECT_EQ(system_.policy.at(kAuditConnection), kFailures);
+  EXPECT_EQ(system_.policy.at(kAuditPacketDrop), kOff);
+  EXPECT_TRUE(keeper_->look());
+  EXPECT_EQ(system_.sets, 2) << "it pauses all the same";
+}
+
+TEST_F(Keeper, WhatChangedDuringAChangeIsNoticed) {
+  ASSERT_TRUE(keeper_->look());
+  system_.before_set = [this] { system_.policy.at(kAuditPacketDrop) = kBoth; };
+  ASSERT_TRUE(keeper_->change(failures_on(kAuditConnection)));
+  ASSERT_TRUE(keeper_->look());
+  ASSERT_TRUE(keeper_->look());
+  ASSERT_EQ(changes().size(), 2U);
+  EXPECT_EQ(changes()[0].cause, AuditCause::kOutside);
+  ASSERT_EQ(changes()[0].settings.size(), 1U);
+  EXPECT_EQ(changes()[0].settings[0].subcategory, kAuditPacketDrop);
+}
+
+TEST_F(Keeper, WhatChangedWhileAChangeWasInterruptedIsNoticed) {
+  ASSERT_TRUE(keeper_->look());
+  for (const bool made : {false, true}) {
+    left_behind({kAuditConnection, 0, 2}, false);
+    if (made) system_.policy.at(kAuditConnection) = kFailures;
+    system_.policy.at(kAuditPacketDrop) = made ? kFailures : kBoth;
+    ASSERT_TRUE(keeper_->look());
+    const auto all = changes();
+    const auto outside = std::ranges::find(all, AuditCause::kOutside, &AuditChangeRecord::cause);
+    ASSERT_NE(outside, all.end());
+    ASSERT_EQ(outside->settings.size(), 1U);
+    EXPECT_EQ(outside->settings[0].subcategory, kAuditPacketDrop);
+    EXPECT_EQ(outside->settings[0].after, made ? 2 : 3);
+  }
 }
 
 TEST_F(Keeper, NoticesWhatChangedWhileItWasAway) {
