@@ -266,7 +266,8 @@ class Follower {
     sink_.take(record_.fields(), id);
     position_.record_id = id;
     position_.looked_through = std::max(position_.looked_through, id);
-    position_.looked_time = std::max(position_.looked_time, record_.time());
+    // A clock that was ahead must not put later holes into a time to come.
+    position_.looked_time = std::min(std::max(position_.looked_time, record_.time()), now());
     report_.set_lag_ms(std::max<std::int64_t>(0, (now().ticks - record_.time().ticks) / 10'000));
   }
 

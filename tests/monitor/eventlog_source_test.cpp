@@ -113,6 +113,20 @@ TEST_F(EventLogSourceTest, AnOverwrittenLogIsReadFromItsOldestRecordAndTheHoleIs
   EXPECT_EQ(reader_.lost, 20U);
 }
 
+TEST_F(EventLogSourceTest, AClockThatWasAheadPutsNoHoleIntoTheFuture) {
+  const auto ahead = Timestamp{now().ticks + 3600 * Timestamp::kTicksPerSecond};
+  log_.next_time = ahead;
+  add_blocks(3);
+  ASSERT_TRUE(reader_.run());
+  add_blocks(3);
+  log_.overwrite_below(6);
+  ASSERT_TRUE(reader_.run());
+  const auto holes = reader_.told(CoverageKind::kRecordsMissing);
+  ASSERT_EQ(holes.size(), 1U);
+  EXPECT_LT(holes[0].start, ahead);
+  EXPECT_LT(holes[0].end, ahead);
+}
+
 TEST_F(EventLogSourceTest, OverwrittenRecordsThatWereLookedAtAreNoHole) {
   add_blocks(1);
   for (int i = 0; i < 50; ++i) log_.add_other();

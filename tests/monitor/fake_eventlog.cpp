@@ -171,7 +171,8 @@ std::uint64_t FakeEventLog::add(const std::string& provider, std::uint16_t event
                                 const std::map<std::string, std::string>& texts) {
   FakeRecord record{.id = next_id_++, .event_id = event_id};
   // Ticks of their own keep the events apart.
-  last_time_ = record.time = std::max(now(), Timestamp{last_time_.ticks + 1});
+  last_time_ = std::max(now(), Timestamp{last_time_.ticks + 1});
+  record.time = std::exchange(next_time, std::nullopt).value_or(last_time_);
   record.values = {
       {"Event/System/Provider/@Name", text(provider)},
       {"Event/System/EventID", number(ValueType::kUInt16, event_id)},

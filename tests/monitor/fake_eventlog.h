@@ -21,6 +21,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -56,6 +57,7 @@ class FakeEventLog {
   std::uint64_t add(const std::string& provider, std::uint16_t event_id,
                     const std::map<std::string, std::string>& texts);
 
+  std::optional<Timestamp> next_time;  // of the next record, whose clock is wrong
   void count_from(std::uint64_t record_id) { next_id_ = record_id; }
   void overwrite_below(std::uint64_t record_id);
   void clear();            // 1102 is the first record then
