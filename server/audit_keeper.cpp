@@ -74,7 +74,10 @@ class AuditKeeper::Turn {
       if (std::chrono::steady_clock::now() > deadline) {
         return make_error(ErrorCode::kUnavailable, "another process is changing the audit policy");
       }
-      std::this_thread::sleep_for(kTurnPause);
+      std::unique_lock wake_lock(keeper.wake_mutex_);
+      if (keeper.wake_.wait_for(wake_lock, kTurnPause, [&] { return keeper.stopping_; })) {
+        return make_error(ErrorCode::kUnavailable, "the program is stopping");
+      }
     }
   }
 
@@ -300,7 +303,7 @@ void AuditKeeper::stop() {
     const std::lock_guard lock(wake_mutex_);
     stopping_ = true;
   }
-  wake_.notify_one();
+  wake_.notify_all();
   if (thread_.joinable()) thread_.join();
 }
 

@@ -84,7 +84,7 @@ class AuditKeeper {
   // Looks now, every minute, and when a revert is due. The listener hears of every change of the
   // policy from here on; it runs under the keeper's lock and must not call it.
   void start(Listener listener);
-  void stop();
+  void stop();  // from here on nothing waits for another process
 
  private:
   class Turn;

@@ -75,21 +75,25 @@ class Daemon::Impl {
     const bool is_v6 = config_.listen_host.find(':') != std::string::npos;
     url_ = "http://" + (is_v6 ? "[" + config_.listen_host + "]" : config_.listen_host) + ":" +
            std::to_string(*port);
+    // Before the audit's thread: a live log switches a right of this process on and needs it from
+    // then on; who reads the policy switches it off again if it was off before.
+    std::vector<std::unique_ptr<EventSource>> sources;
+    for (const std::string& spec : config_.sources) {
+      auto source = make_source(spec, config_.record);
+      if (!source) return tl::unexpected(source.error());
+      if (*source) {
+        sources.push_back(std::move(*source));
+      } else if (spec == "auto") {
+        spdlog::info("no live source on this system; give --source to name one");
+      }
+    }
     audit_->start([this](const AuditChangeRecord& change) {
       const std::string text = audit_change_json(change);
       spdlog::info("audit policy: {}", text);
       streams_.tell("policy", text);
     });
     http_thread_ = std::jthread([this] { http_.run(); });
-    for (const std::string& spec : config_.sources) {
-      auto source = make_source(spec, config_.record);
-      if (!source) return tl::unexpected(source.error());
-      if (*source) {
-        monitor_.add(std::move(*source));
-      } else if (spec == "auto") {
-        spdlog::info("no live source on this system; give --source to name one");
-      }
-    }
+    for (auto& source : sources) monitor_.add(std::move(source));
     health();  // each check is as it is since the start
     return {};
   }
@@ -100,8 +104,8 @@ class Daemon::Impl {
     stop_.request_stop();
     commits_.close();
     readers_.stop();
+    audit_->stop();  // requests may wait in it
     http_.stop();
-    audit_->stop();
     monitor_.stop();
     imports_.stop();
     const bool drained = writer_.stop();

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "storage/store_lock.h"
 #include "tests/support/eventually.h"
 #include "tests/support/temp_dir.h"
 
@@ -130,6 +131,16 @@ TEST_F(Keeper, WhatCannotBeLockedIsNotMade) {
   EXPECT_EQ(outcome.error().code, ErrorCode::kUnavailable);
   EXPECT_THAT(outcome.error().message, testing::Not(testing::HasSubstr("trail.lock")));
   EXPECT_EQ(system_.sets, 0);
+}
+
+TEST_F(Keeper, AStopDoesNotWaitForAnotherProgram) {
+  const auto held = StoreLock::acquire(folder_.path("trail.lock"));
+  ASSERT_TRUE(held);
+  const auto begin = std::chrono::steady_clock::now();
+  keeper_->start({});
+  keeper_->stop();
+  EXPECT_EQ(keeper_->change(failures_on(kAuditConnection)).error().code, ErrorCode::kUnavailable);
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(4));
 }
 
 TEST_F(Keeper, WhatTheSystemRefusesIsInTheTrail) {
