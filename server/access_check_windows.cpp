@@ -48,6 +48,9 @@ class Trusted {
       auto* entry = static_cast<ACCESS_ALLOWED_ACE*>(found);
       if (entry->Header.AceType == ACCESS_DENIED_ACE_TYPE) continue;
       if (entry->Header.AceType != ACCESS_ALLOWED_ACE_TYPE) return false;
+      // For what will be made in the folder only: of no use to move the folder itself.
+      const bool later = (entry->Header.AceFlags & INHERIT_ONLY_ACE) != 0;
+      if (later && (rights & ~kMoveRights) == 0) continue;
       if ((entry->Mask & rights) != 0 && !contains(&entry->SidStart)) return false;
     }
     return true;
@@ -61,16 +64,26 @@ class Trusted {
 }  // namespace
 
 bool is_for_administrators(const std::filesystem::path& path, DWORD rights, bool or_this_user) {
+  // One handle for all questions: what a name leads to can change from one to the next.
+  const HANDLE file =
+      ::CreateFileW(path.c_str(), READ_CONTROL | FILE_READ_ATTRIBUTES,
+                    FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, nullptr, OPEN_EXISTING,
+                    FILE_FLAG_BACKUP_SEMANTICS | FILE_FLAG_OPEN_REPARSE_POINT, nullptr);
+  if (file == INVALID_HANDLE_VALUE) return false;
+  BY_HANDLE_FILE_INFORMATION information{};
   PSID owner = nullptr;
   ACL* list = nullptr;
   PSECURITY_DESCRIPTOR descriptor = nullptr;
-  if (::GetNamedSecurityInfoW(path.c_str(), SE_FILE_OBJECT,
-                              OWNER_SECURITY_INFORMATION | DACL_SECURITY_INFORMATION, &owner,
-                              nullptr, &list, nullptr, &descriptor) != ERROR_SUCCESS) {
-    return false;
-  }
+  const bool known =
+      ::GetFileInformationByHandle(file, &information) != 0 &&
+      ::GetSecurityInfo(file, SE_FILE_OBJECT,
+                        OWNER_SECURITY_INFORMATION | DACL_SECURITY_INFORMATION, &owner, nullptr,
+                        &list, nullptr, &descriptor) == ERROR_SUCCESS;
+  ::CloseHandle(file);
+  const bool is_link = (information.dwFileAttributes & FILE_ATTRIBUTE_REPARSE_POINT) != 0;
   const Trusted trusted(or_this_user);
-  const bool result = trusted.contains(owner) && trusted.hold_alone(rights, list);
+  const bool result =
+      known && !is_link && trusted.contains(owner) && trusted.hold_alone(rights, list);
   ::LocalFree(descriptor);
   return result;
 }

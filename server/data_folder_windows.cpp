@@ -71,9 +71,7 @@ Result<fs::path> make_data_folder() {
   if (error != ERROR_ALREADY_EXISTS) return failure(*folder, error);
   // Any user may make folders in ProgramData: one that somebody else made beforehand would be
   // theirs, and one that was made by hand is open to all.
-  const DWORD attributes = ::GetFileAttributesW(folder->c_str());
-  if ((attributes & FILE_ATTRIBUTE_REPARSE_POINT) != 0 ||
-      !is_for_administrators(*folder, kAnyRight, true)) {
+  if (!is_for_administrators(*folder, kAnyRight, true)) {
     return make_error(ErrorCode::kPermission,
                       to_utf8(*folder) +
                           ": is not for administrators alone, or another user made it; remove it, "

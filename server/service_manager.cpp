@@ -59,6 +59,14 @@ Result<std::vector<std::string>> install_service(ServiceManager& manager, const 
                           ": is missing, or not only administrators can change it; the service "
                           "runs as the system itself and would do what others want");
   }
+  for (const std::string& folder : plan.folders_above) {
+    if (manager.stays(folder)) continue;
+    return make_error(ErrorCode::kPermission,
+                      folder +
+                          ": not only administrators can put another folder in the place of one in "
+                          "it; the service runs as the system itself and would do what others "
+                          "want");
+  }
   if (const auto error = manager.create(plan); error != 0) return failure(manager, error);
   std::vector<std::string> missing;
   for (const Setting& setting : kSettings) {

@@ -39,6 +39,8 @@ class ServiceManager {
   virtual std::string program() const = 0;  // this one's file
   // Whether it is there and others than administrators and this user cannot change it.
   virtual bool is_protected(const std::string& path) const = 0;
+  // Whether others than these cannot move the folder, or what it holds, away.
+  virtual bool stays(const std::string& folder) const = 0;
 };
 
 // Either everything is set or nothing is left. Gives what this system does not know and does

@@ -110,6 +110,13 @@ class WindowsServiceManager final : public ServiceManager {
     return is_for_administrators(to_path(path), kReplaceRights, true);
   }
 
+  bool stays(const std::string& folder) const override {
+    const auto path = to_path(folder);
+    // A drive as a whole cannot be moved.
+    const DWORD rights = path.has_relative_path() ? kMoveRights : kMoveRights & ~DWORD{DELETE};
+    return is_for_administrators(path, rights, true);
+  }
+
  private:
   std::uint32_t change(DWORD what, void* value) {
     return error_unless(::ChangeServiceConfig2W(service_.get(), what, value) != 0);

@@ -1,5 +1,7 @@
 #include "server/service_plan.h"
 
+#include <set>
+
 #include "storage/file_path.h"
 
 namespace blockwatch {
@@ -35,8 +37,23 @@ std::vector<std::string> relied_on(const std::string& program, const ServeConfig
   }
   // Tokens lie beside the database unless told otherwise.
   if (!config.db_path.empty()) paths.push_back(folder_of(config.db_path));
-  if (!config.token_path.empty()) paths.push_back(folder_of(config.token_path));
+  for (const std::string& path : {config.token_path, config.audit_policy_path}) {
+    if (!path.empty()) paths.push_back(folder_of(path));
+  }
   return paths;
+}
+
+// None that is looked at more closely anyway.
+std::vector<std::string> folders_above(const std::vector<std::string>& paths) {
+  std::set<std::string> folders;
+  for (const std::string& path : paths) {
+    for (auto folder = to_path(path); folder != folder.parent_path();
+         folder = folder.parent_path()) {
+      folders.insert(to_utf8(folder.parent_path()));
+    }
+  }
+  for (const std::string& path : paths) folders.erase(path);
+  return {folders.begin(), folders.end()};
 }
 
 }  // namespace
@@ -55,7 +72,8 @@ std::string quote_argument(const std::string& text) {
 Result<void> check_service_options(const ServeConfig& config) {
   for (const auto& [option, path] : {std::pair{"--config", config.config_path},
                                      {"--db", config.db_path},
-                                     {"--token-file", config.token_path}}) {
+                                     {"--token-file", config.token_path},
+                                     {"--audit-policy", config.audit_policy_path}}) {
     if (auto checked = check_path(option, path); !checked) return checked;
   }
   for (const std::string& spec : config.sources) {
@@ -80,6 +98,7 @@ Result<ServicePlan> plan_service(const std::string& program, const ServiceConfig
       .privileges = {"SeSecurityPrivilege", "SeChangeNotifyPrivilege"},
       .restart_after = {seconds(5), seconds(30), seconds(300)},
       .forgive_after = hours(24)};
+  plan.folders_above = folders_above(plan.files_and_folders);
   for (const std::string& option : config.options) {
     plan.command_line += ' ' + quote_argument(option);
   }

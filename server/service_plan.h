@@ -19,6 +19,9 @@ struct ServicePlan {
   std::string command_line;
   // Whoever can change one of these can do what the service may do.
   std::vector<std::string> files_and_folders;
+  // The folders above them, up to the drive: whoever can move one away can put another in its
+  // place.
+  std::vector<std::string> folders_above;
   std::vector<std::string> dependencies;            // services that are started before
   std::vector<std::string> privileges;              // the system takes all others away
   std::vector<std::chrono::seconds> restart_after;  // first failure, second, every other

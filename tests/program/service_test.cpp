@@ -94,6 +94,7 @@ TEST(ServicePlanTest, QuotedArgumentsComeApartAsTheyWere) {
 TEST(ServicePlanTest, RefusesWhatMeansSomethingElseInAService) {
   const std::vector<std::vector<std::string>> unfit{{"--db", "b.db"},
                                                     {"--token-file", "t.json"},
+                                                    {"--audit-policy", "p.csv"},
                                                     {"--source", "dir:feed"},
                                                     {"--source", "none", "--source", "evtx:a.evtx"},
                                                     {"--source", "stdin:xml"}};
@@ -145,6 +146,7 @@ class FakeManager final : public ServiceManager {
   }
   std::string program() const override { return "C:\\b.exe"; }
   bool is_protected(const std::string& path) const override { return path != open_to_others; }
+  bool stays(const std::string& folder) const override { return folder != open_to_others; }
 
   std::string installed;
   std::string open_to_others;
@@ -193,13 +195,19 @@ TEST(ServiceManagerTest, LeavesNothingAfterAFailure) {
 TEST(ServiceManagerTest, ReliesOnNothingThatOthersCanChange) {
   const TempDir dir;
   const std::string config = dir.write("blockwatch.json", "{}");
-  const auto plan = plan_of(
-      {"--config", config, "--db", absolute("b/x.db"), "--token-file", absolute("c/t.json")});
+  const auto plan = plan_of({"--config", config, "--db", absolute("b/inner/x.db"), "--token-file",
+                             absolute("c/t.json"), "--audit-policy", absolute("d/p.csv")});
   ASSERT_TRUE(plan) << plan.error().message;
   EXPECT_THAT(plan->files_and_folders,
+              testing::IsSupersetOf({config, dir.path(), absolute("b/inner"), absolute("c"),
+                                     absolute("d"), absolute("Program Files")}));
+  const std::filesystem::path folder = dir.path();
+  EXPECT_THAT(plan->folders_above,
               testing::IsSupersetOf(
-                  {config, dir.path(), absolute("b"), absolute("c"), absolute("Program Files")}));
-  for (const std::string& path : plan->files_and_folders) {
+                  {absolute("b"), folder.parent_path().string(), folder.root_path().string()}));
+  std::vector<std::string> relied_on = plan->files_and_folders;
+  relied_on.insert(relied_on.end(), plan->folders_above.begin(), plan->folders_above.end());
+  for (const std::string& path : relied_on) {
     FakeManager manager;
     manager.open_to_others = path;
     const auto missing = install_service(manager, *plan);

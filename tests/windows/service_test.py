@@ -21,12 +21,21 @@ del sys.argv[1:4]
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "integration"))
 from blockwatch_server import eventually, rendered_events  # noqa: E402
 
-DATA = Path(PREFIX) / "drive_c/ProgramData/Blockwatch"
+DRIVE = Path(PREFIX) / "drive_c"
+DATA = DRIVE / "ProgramData/Blockwatch"
 LOG = DATA / "blockwatchd.log"
 
 
 def windows_path(path):
-    return "Z:" + str(path).replace("/", "\\")
+    return "C:\\" + str(path.relative_to(DRIVE)).replace("/", "\\")
+
+
+def setUpModule():
+    """The program goes where only administrators may move folders, which Linux's /tmp is not."""
+    global PROGRAM
+    run("cmd.exe", "/c", "rem")  # Wine makes the drive on first use
+    folder = Path(unittest.enterModuleContext(tempfile.TemporaryDirectory(dir=DRIVE)))
+    PROGRAM = shutil.copy(PROGRAM, folder / "blockwatchd.exe")
 
 
 def run(program, *arguments):
@@ -49,7 +58,7 @@ def is_stopped():
 
 class ServiceTest(unittest.TestCase):
     def setUp(self):
-        self.folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
+        self.folder = Path(self.enterContext(tempfile.TemporaryDirectory(dir=DRIVE)))
         self.addCleanup(shutil.rmtree, DATA, ignore_errors=True)
         self.addCleanup(service, "uninstall")
         service("uninstall")
@@ -186,6 +195,11 @@ class ServiceTest(unittest.TestCase):
         done = run(str(program), "service", "install")
         self.assertEqual(done.returncode, 1)
         self.assertIn("not only administrators can change it", done.stderr)
+        inner = self.folder / "inner"
+        inner.mkdir(0o700)
+        done = service("install", "--db", windows_path(inner / "a.db"))
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(windows_path(self.folder) + ": not only administrators can put", done.stderr)
         self.assertEqual(query(), {})
 
     def test_run_is_for_the_service_manager(self):
