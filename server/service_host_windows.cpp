@@ -19,14 +19,19 @@ namespace {
 void write_system_log(const std::string& text) {
   const HANDLE log = ::RegisterEventSourceW(nullptr, L"Blockwatch");
   if (log == nullptr) return;
-  const std::wstring wide = to_path(text).wstring();
+  // Windows' own words in it may be in another encoding (before version 1903): what is not UTF-8
+  // must not keep the rest out, as it would with to_path().
+  std::wstring wide(text.size(), L'\0');
+  const int size = static_cast<int>(text.size());
+  wide.resize(static_cast<std::size_t>(
+      ::MultiByteToWideChar(CP_UTF8, 0, text.data(), size, wide.data(), size)));
   const wchar_t* strings[] = {wide.c_str()};
   ::ReportEventW(log, EVENTLOG_ERROR_TYPE, 0, 1, nullptr, 1, 0, strings, nullptr);
   ::DeregisterEventSource(log);
 }
 
-// Lives in run_under_service_manager, on the dispatcher's thread, on which controls come too: they
-// never find it gone.
+// Never goes: controls come on the dispatcher's thread, and that may end with the report of the
+// stop, while the service's thread is still on its way back from it.
 struct Host {
   const std::function<Result<int>(ServiceLife&)>& body;
   std::wstring name = to_path(kServiceName).wstring();
@@ -79,10 +84,9 @@ void WINAPI service_main(DWORD, wchar_t**) {
 }  // namespace
 
 Result<int> run_under_service_manager(const std::function<Result<int>(ServiceLife&)>& body) {
-  Host own{.body = body};
-  host = &own;
-  const SERVICE_TABLE_ENTRYW services[] = {{own.name.data(), service_main}, {nullptr, nullptr}};
-  if (::StartServiceCtrlDispatcherW(services)) return own.outcome;
+  host = new Host{.body = body};
+  const SERVICE_TABLE_ENTRYW services[] = {{host->name.data(), service_main}, {nullptr, nullptr}};
+  if (::StartServiceCtrlDispatcherW(services)) return host->outcome;
   const DWORD error = ::GetLastError();
   if (error == ERROR_FAILED_SERVICE_CONTROLLER_CONNECT) {
     return make_error(ErrorCode::kInvalidArgument,
