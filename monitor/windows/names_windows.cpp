@@ -67,9 +67,8 @@ std::string display_name(const wchar_t* text) {
     return library == nullptr ? LoadText{}
                               : find_function<LoadText>(library, "SHLoadIndirectString");
   }();
-  if (text == nullptr || text[0] != L'@' || text[1] == L'\\' || kLoadText == nullptr) {
-    return utf8(text);
-  }
+  const bool is_here = text != nullptr && text[0] == L'@' && text[1] != L'\\' && text[1] != L'/';
+  if (!is_here || kLoadText == nullptr) return utf8(text);
   std::array<wchar_t, 512> loaded{};
   const HRESULT result = kLoadText(text, loaded.data(), static_cast<UINT>(loaded.size()), nullptr);
   return utf8(result == S_OK && loaded[0] != 0 ? loaded.data() : text);
