@@ -212,7 +212,7 @@ Result<void> AuditKeeper::settle(const AuditPolicy& policy) {
     const AuditPolicy before = parse_digits(*last).value_or(policy);
     const bool done = is_in_force(change, policy);
     auto written = store_->finish(change, done ? AuditState::kDone : AuditState::kFailed,
-                                  done ? "" : "interrupted before it was made",
+                                  done ? "" : "interrupted; it was not in force afterwards",
                                   done ? digits_after(before, change) : to_digits(before));
     if (!written) return written;
     if (const auto stored = store_->change(change.id)) hear(*stored);
