@@ -21,10 +21,10 @@ class JsonConfig final : public CLI::Config {
     try {
       object = nlohmann::json::parse(input);
     } catch (const nlohmann::json::exception&) {
-      throw CLI::ConversionError("the configuration file is not JSON", "--config");
+      throw CLI::ConversionError("--config: the file is not JSON");
     }
     if (!object.is_object()) {
-      throw CLI::ConversionError("the configuration file must hold one JSON object", "--config");
+      throw CLI::ConversionError("--config: the file must hold one JSON object");
     }
     std::vector<CLI::ConfigItem> parsed;
     for (const auto& [key, value] : object.items()) {

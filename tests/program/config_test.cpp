@@ -125,6 +125,14 @@ TEST(ConfigTest, FaultsAreUsageErrors) {
   }
 }
 
+TEST(ConfigTest, SaysWhatIsWrongWithTheFile) {
+  const TempDir dir;
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(exit_code({"--config", dir.write("bad.json", "{")}), kExitUsage);
+  EXPECT_THAT(testing::internal::GetCapturedStderr(),
+              testing::HasSubstr("--config: the file is not JSON"));
+}
+
 TEST(ConfigTest, HelpAndVersionSucceed) {
   for (const std::vector<std::string>& arguments :
        std::vector<std::vector<std::string>>{{"--help"},
