@@ -22,6 +22,10 @@ constexpr milliseconds kLookInterval{1'000};  // how soon a client that left is 
 // How soon a client that is behind is seen to by a thread that waits for others to take something.
 constexpr milliseconds kBlockedWait{20};
 
+// Writing to a thousand clients takes a good part of a tick: what comes meanwhile is read for the
+// rest of them.
+constexpr std::size_t kClientsBetweenReads = 64;
+
 void end_all(StreamClients& clients) {
   for (const auto& client : clients) client->connection.end();
   clients.clear();
@@ -173,21 +177,31 @@ class EventStreams::Impl {
         continue;
       }
       const auto now = Clock::now();
-      const std::uint64_t newest = commits_.newest_seq();
-      if (anew) tail.start(first_wanted(clients, newest));
+      if (anew) tail.start(first_wanted(clients, commits_.newest_seq()));
       if (wants_raw(clients)) tail.want_raw();
-      if (auto read = tail.read_to(newest, readers_); !read) {
-        // Each goes on from its place as soon as the store can be read, or is told that it cannot.
-        tail.start(newest);
-        spdlog::warn("new events could not be read for the streams: {}", read.error().message);
-      }
       PieceMemo memo;
-      step_all(clients, late_,
-               [&](StreamClient& client) { return step_timely(client, tail, memo, now); });
+      read_on(tail, memo);
+      const std::uint64_t seq_of_all = tail.through();
+      std::size_t stepped = 0;
+      step_all(clients, late_, [&](StreamClient& client) {
+        if (++stepped % kClientsBetweenReads == 0) read_on(tail, memo);
+        return step_timely(client, tail, memo, now);
+      });
       drop_gone(clients, now, next_look);
-      wait_for_events(clients, tail.through(), now);
+      wait_for_events(clients, seq_of_all, now);
     }
     end_all(clients);
+  }
+
+  void read_on(LiveTail& tail, PieceMemo& memo) {
+    const std::uint64_t newest = commits_.newest_seq();
+    if (newest <= tail.through()) return;
+    memo.clear();  // its pieces end earlier
+    if (auto read = tail.read_to(newest, readers_); !read) {
+      // Each goes on from its place as soon as the store can be read, or is told that it cannot.
+      tail.start(newest);
+      spdlog::warn("new events could not be read for the streams: {}", read.error().message);
+    }
   }
 
   static std::uint64_t first_wanted(const StreamClients& clients, std::uint64_t newest) {

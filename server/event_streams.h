@@ -18,7 +18,7 @@ struct EventStreamsOptions {
   std::chrono::milliseconds heartbeat{15'000};  // between comments and heartbeats of a stream
   // Clients that keep up are written to at most this often, all that has gathered: a thousand of
   // them cost a thousand writes in that time, however many events there are.
-  std::chrono::milliseconds tick{25};
+  std::chrono::milliseconds tick{20};
 };
 
 // Any thread. The threads begin with the first stream. Ends with the commit signal's close(), or

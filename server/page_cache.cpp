@@ -1,6 +1,7 @@
 #include "server/page_cache.h"
 
 #include <algorithm>
+#include <functional>
 #include <iterator>
 #include <utility>
 
@@ -16,6 +17,15 @@ Result<StoreVersion> store_version(StoreReader& reader) {
   const auto tail = reader.tail({{}, 0, 1, false});
   if (!tail) return tl::unexpected(tail.error());
   return StoreVersion{tail->newest_seq, tail->gap_through};
+}
+
+bool PageCache::is_asked_again(std::string_view target) {
+  const std::size_t hash = std::hash<std::string_view>{}(target);
+  const std::lock_guard lock(mutex_);
+  if (std::find(asked_.begin(), asked_.end(), hash) != asked_.end()) return true;
+  asked_[next_asked_] = hash;
+  next_asked_ = (next_asked_ + 1) % asked_.size();
+  return false;
 }
 
 std::shared_ptr<const PageCache::Answer> PageCache::find(std::string_view target,

@@ -2,6 +2,7 @@
 // Answers to pages that were asked lately, for as long as the store stays as it was: a dashboard's
 // tabs ask the same again and again.
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <list>
@@ -33,6 +34,10 @@ class PageCache {
     std::string link;  // header; empty: none
   };
 
+  // Was this target asked before, as far as that is remembered? From now on it was. Most targets
+  // never are again: their answers are not worth keeping.
+  bool is_asked_again(std::string_view target);
+
   // The answer to the same target when the store was the same; null: none is kept.
   std::shared_ptr<const Answer> find(std::string_view target, const StoreVersion& version);
 
@@ -52,8 +57,10 @@ class PageCache {
   void drop(std::list<Entry>::iterator entry);  // requires the lock
 
   std::mutex mutex_;
-  std::list<Entry> entries_;  // guarded by mutex_; used last comes first
-  std::size_t bytes_ = 0;     // guarded by mutex_
+  std::array<std::size_t, 2 * kMostEntries> asked_{};  // guarded by mutex_; hashes of targets
+  std::size_t next_asked_ = 0;                         // guarded by mutex_; place in asked_
+  std::list<Entry> entries_;                           // guarded by mutex_; used last comes first
+  std::size_t bytes_ = 0;                              // guarded by mutex_
 };
 
 }  // namespace blockwatch

@@ -13,9 +13,10 @@
 namespace blockwatch {
 
 // Any thread. Opens a connection when none is free; the transport's cap on requests bounds them.
+// Opening costs several times what a page does, so as many stay open as a few busy clients use.
 class ReaderPool {
  public:
-  explicit ReaderPool(std::string path, std::size_t max_idle = 4)
+  explicit ReaderPool(std::string path, std::size_t max_idle = 8)
       : path_(std::move(path)), max_idle_(max_idle) {}
 
   // Gives the connection back when it goes. Must not outlive the pool.

@@ -39,8 +39,10 @@ class CountMap {
   };
 
   Slot& find(std::int64_t number) {
-    std::uint64_t hash = static_cast<std::uint64_t>(number) * 0x9e3779b97f4a7c15U;
-    std::size_t at = static_cast<std::size_t>(hash ^ hash >> 32U) & (slots_.size() - 1);
+    // Neighbours lie together: lists give the numbers in order.
+    std::uint64_t hash = (static_cast<std::uint64_t>(number) >> 3U) * 0x9e3779b97f4a7c15U;
+    hash = (hash ^ hash >> 32U) << 3U | (static_cast<std::uint64_t>(number) & 7U);
+    std::size_t at = static_cast<std::size_t>(hash) & (slots_.size() - 1);
     while (slots_[at].count != 0 && slots_[at].number != number) {
       at = (at + 1) & (slots_.size() - 1);
     }

@@ -128,24 +128,32 @@ class PostingDecoder {
   const Value& value() const { return value_; }
   std::uint64_t count() const { return count_; }
 
-  // Gives every position of the group, all below `rows`.
+  // Gives every position of the group, all below `rows`. The inner loop of every question.
   template <class Visit>
   void positions(std::uint32_t rows, const Visit& visit) {
     std::uint64_t position = position_;
     if (position >= rows) throw_damaged_index();
     visit(static_cast<std::uint32_t>(position));
-    auto step = [&](std::uint64_t gap) {
-      position += gap;
-      if (position >= rows) throw_damaged_index();
-      visit(static_cast<std::uint32_t>(position));
-    };
     std::uint64_t left = count_ - 1;
+    std::uint64_t bytes = 0;
     Two two;
-    for (; left >= 2 && take_two(two); left -= 2) {
-      step(two.first);
-      step(two.second);
+    while (left >= 2 && look_at_eight(bytes)) {
+      if (left >= 8 && (bytes & kMoreFollows) == 0) {  // a gap each, as frequent values have them
+        for (int i = 0; i < 8; ++i, bytes >>= 8U) {
+          position = step(position, bytes & 0xffU, rows, visit);
+        }
+        next_ += 8;
+        left -= 8;
+      } else if (take_two(bytes, two)) {
+        position = step(position, two.first, rows, visit);
+        position = step(position, two.second, rows, visit);
+        left -= 2;
+      } else {
+        position = step(position, number(), rows, visit);
+        --left;
+      }
     }
-    for (; left != 0; --left) step(number());
+    for (; left != 0; --left) position = step(position, number(), rows, visit);
   }
 
   // The positions of the group, all below `rows`, without taking them apart.
@@ -163,31 +171,44 @@ class PostingDecoder {
   }
 
  private:
-  struct Two {
-    std::uint32_t first = 0;
-    std::uint32_t second = 0;
-  };
-  // The next two numbers when they have four bytes at most, as gaps do: the inner loop of every
-  // question. How long each is changes without a pattern, so no branch asks for it.
-  bool take_two(Two& two) {
+  static constexpr std::uint64_t kMoreFollows = 0x8080808080808080U;  // in each byte but the last
+
+  template <class Visit>
+  static std::uint64_t step(std::uint64_t position, std::uint64_t gap, std::uint32_t rows,
+                            const Visit& visit) {
+    position += gap;
+    if (position >= rows) throw_damaged_index();
+    visit(static_cast<std::uint32_t>(position));
+    return position;
+  }
+  // The next eight bytes, the first one lowest; false when there are not so many.
+  bool look_at_eight(std::uint64_t& bytes) const {
     if (std::endian::native != std::endian::little || end_ - next_ < 8) return false;
-    std::uint64_t bytes = 0;
     std::memcpy(&bytes, next_, sizeof bytes);
-    std::uint64_t ends = ~bytes & 0x8080808080808080U;
-    unsigned first_bits = static_cast<unsigned>(std::countr_zero(ends)) + 1;
-    if (first_bits > 32) return false;
-    two.first = joined(bytes & (ends ^ (ends - 1)));
-    bytes >>= first_bits;
-    ends >>= first_bits;
-    if ((ends & 0x80808080U) == 0) return false;
-    two.second = joined(bytes & (ends ^ (ends - 1)));
-    next_ += (first_bits + static_cast<unsigned>(std::countr_zero(ends)) + 1) / 8;
     return true;
   }
-  // Seven bits of each of four bytes.
-  static std::uint32_t joined(std::uint64_t bytes) {
-    return static_cast<std::uint32_t>((bytes & 0x7fU) | (bytes >> 1U & 0x3f80U) |
-                                      (bytes >> 2U & 0x1fc000U) | (bytes >> 3U & 0xfe00000U));
+  struct Two {
+    std::uint64_t first = 0;
+    std::uint64_t second = 0;
+  };
+  // The next two numbers when they have four bytes at most, as gaps do. How long each is changes
+  // without a pattern, so no branch asks for it.
+  bool take_two(std::uint64_t bytes, Two& two) {
+    std::uint64_t ends = ~bytes & kMoreFollows;
+    std::uint64_t later_ends = ends & (ends - 1);
+    if (later_ends == 0) return false;
+    unsigned first_bits = static_cast<unsigned>(std::countr_zero(ends)) + 1;
+    unsigned bits = static_cast<unsigned>(std::countr_zero(later_ends)) + 1;
+    if (first_bits > 32 || bits - first_bits > 32) return false;
+    // Seven bits of each byte, of both numbers at once.
+    std::uint64_t first = bytes & (ends ^ (ends - 1));
+    std::uint64_t second = (bytes & (later_ends ^ (later_ends - 1))) >> first_bits;
+    std::uint64_t both = first | second << 32U;
+    both = (both & 0x007f007f007f007fU) | (both >> 1U & 0x3f803f803f803f80U);
+    both = (both & 0x00003fff00003fffU) | (both >> 2U & 0x0fffc0000fffc000U);
+    two = {both & 0xffffffffU, both >> 32U};
+    next_ += bits / 8;
+    return true;
   }
   std::uint64_t long_number() {
     std::string_view rest(reinterpret_cast<const char*>(next_),

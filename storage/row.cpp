@@ -8,8 +8,9 @@ namespace {
 
 template <class T>
 std::optional<T> optional_at(const SqlStatement& row, int column) {
-  if (row.is_null(column)) return std::nullopt;
-  return static_cast<T>(row.integer(column));
+  std::int64_t value = row.integer(column);
+  if (value == 0 && row.is_null(column)) return std::nullopt;  // mostly one question, not two
+  return static_cast<T>(value);
 }
 
 }  // namespace
@@ -32,7 +33,7 @@ IndexRow index_row_at(const SqlStatement& row) {
   out.seq = static_cast<std::uint64_t>(row.integer(0));
   out.time = row.integer(1);
   auto set = [&](IndexField field, int column) {
-    if (!row.is_null(column)) out.set(field, row.integer(column));
+    if (auto value = optional_at<std::int64_t>(row, column)) out.set(field, *value);
   };
   set(IndexField::kShape, 2);
   set(IndexField::kRecordId, 3);

@@ -102,13 +102,19 @@ std::uint64_t StoreReader::Impl::count_rows(const Filter& asked, std::uint64_t s
 }
 
 std::uint64_t StoreReader::Impl::count(const Filter& filter, std::uint64_t snapshot_seq) {
-  bool by_hours = use_filter(filter).by_shape_only && snapshot_seq >= state_.newest_seq;
-  if (!by_hours) return count_rows(filter, snapshot_seq);
+  if (!hours_tell(filter, seq_bounds(snapshot_seq))) return count_rows(filter, snapshot_seq);
   std::uint64_t total = 0;
   HourSpan span = hour_span(filter);
   for_each_hour_shape(span, [&](std::int64_t, std::uint32_t, std::uint64_t n) { total += n; });
   for (const Filter& edge : span.edges) total += count_rows(edge, snapshot_seq);
   return total;
+}
+
+bool StoreReader::Impl::hours_tell(const Filter& filter, SeqBounds seqs) {
+  const IndexFilter& compiled = use_filter(filter);
+  SeqBounds all = all_seqs();
+  return compiled.by_shape_only && !compiled.nothing && seqs.first == all.first &&
+         seqs.last >= all.last;
 }
 
 void StoreReader::Impl::for_each_hour_shape(const HourSpan& span, const HourShapeVisitor& visit) {

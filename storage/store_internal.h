@@ -154,6 +154,9 @@ class StoreReader::Impl {
                                       const std::string& prefix, std::uint32_t limit);
   using HourShapeVisitor =
       std::function<void(std::int64_t hour, std::uint32_t shape, std::uint64_t n)>;
+  // The hourly counts answer a question about these rows, but for parts of hours; its filter is in
+  // use then.
+  bool hours_tell(const Filter& filter, SeqBounds seqs);
   // Of the filter in use, all whole hours of the span.
   void for_each_hour_shape(const HourSpan& span, const HourShapeVisitor& visit);
 

@@ -13,7 +13,12 @@ namespace blockwatch {
 namespace {
 
 // The most SQLite maps; it costs address space only, and spares a system call per page read.
-constexpr const char* kMmapBytes = "2147418112";
+constexpr const char* kMapFile = "PRAGMA mmap_size = 2147418112";
+constexpr const char* kUnmapFile = "PRAGMA mmap_size = 0";
+// When a reader finds a new commit, SQLite unmaps the file, which takes milliseconds when much of
+// it was read. A question that read so many rows and blocks does it itself; the next one may be
+// small.
+constexpr std::uint64_t kReadsToUnmap = 256;
 // A tail looks at no more rows than this in one call, so that a filter that matches nothing costs
 // many short questions instead of a long one.
 constexpr std::uint64_t kTailWindow = 20'000;
@@ -31,7 +36,7 @@ StoreReader::Impl::Impl(std::string path, std::shared_ptr<AnswerMemo> memo)
       runs_(connection_) {
   connection_.execute("PRAGMA query_only = 1");
   connection_.execute("PRAGMA wal_autocheckpoint = 0");
-  connection_.execute(std::string("PRAGMA mmap_size = ") + kMmapBytes);
+  connection_.execute(kMapFile);
   connection_.execute("PRAGMA temp_store = MEMORY");
   if (auto ours = check_schema(connection_); !ours) {
     throw SQLite::Exception(ours.error().message, SQLITE_NOTADB);
@@ -49,7 +54,14 @@ void StoreReader::Impl::begin() {
   connection_.set_limits(limits);
 }
 
-void StoreReader::Impl::end() { connection_.set_limits({}); }
+void StoreReader::Impl::end() {
+  connection_.set_limits({});
+  if (rows_read_ + runs_.blocks_read() < kReadsToUnmap) return;
+  // Should this fail, the next questions are slower and nothing else.
+  for (const char* sql : {kUnmapFile, kMapFile}) {
+    sqlite3_exec(connection_.handle(), sql, nullptr, nullptr, nullptr);
+  }
+}
 
 Error StoreReader::Impl::failure(const SQLite::Exception& e, std::string_view doing) const {
   if ((e.getErrorCode() & 0xff) == SQLITE_INTERRUPT) {

@@ -129,25 +129,22 @@ Result<Timeline> StoreReader::Impl::timeline(const TimelineQuery& query) {
   if (query.bucket_ticks < kMinBucket || query.bucket_ticks > kMaxBucket) {
     return make_error(ErrorCode::kInvalidArgument, "a bucket must be one minute to one day");
   }
-  std::shared_ptr<const Counted<BucketCounts>> counted;
-  if (use_filter(query.filter).by_shape_only && query.bucket_ticks % kTicksPerHour == 0 &&
-      !filter_.nothing) {
-    auto by_hour = std::make_shared<Counted<BucketCounts>>();
-    BucketAdder buckets(by_hour->counts);
-    HourSpan span = hour_span(query.filter);
-    for_each_hour_shape(span, [&](std::int64_t hour, std::uint32_t shape, std::uint64_t n) {
-      buckets.add(hour * kTicksPerHour / query.bucket_ticks,
-                  value_number(query.by, dictionary_.shape(shape).event), n);
-    });
-    for (const Filter& edge : span.edges) count_buckets(edge, all_seqs(), query, by_hour->counts);
-    counted = std::move(by_hour);
-  } else {
-    counted = up_to_date(memo_->buckets, query.filter,
-                         query.bucket_ticks * kTimelineKinds + static_cast<std::int64_t>(query.by),
-                         [&](SeqBounds seqs, BucketCounts& counts) {
-                           count_buckets(query.filter, seqs, query, counts);
-                         });
-  }
+  const bool whole_hours = query.bucket_ticks % kTicksPerHour == 0;
+  const auto counted = up_to_date(
+      memo_->buckets, query.filter,
+      query.bucket_ticks * kTimelineKinds + static_cast<std::int64_t>(query.by),
+      [&](SeqBounds seqs, BucketCounts& counts) {
+        if (!whole_hours || !hours_tell(query.filter, seqs)) {
+          return count_buckets(query.filter, seqs, query, counts);
+        }
+        BucketAdder buckets(counts);
+        HourSpan span = hour_span(query.filter);
+        for_each_hour_shape(span, [&](std::int64_t hour, std::uint32_t shape, std::uint64_t n) {
+          buckets.add(hour * kTicksPerHour / query.bucket_ticks,
+                      value_number(query.by, dictionary_.shape(shape).event), n);
+        });
+        for (const Filter& edge : span.edges) count_buckets(edge, seqs, query, counts);
+      });
   if (counted->counts.buckets.size() > kMaxTimelinePoints) {
     return make_error(ErrorCode::kInvalidArgument,
                       "the timeline would have more than " + std::to_string(kMaxTimelinePoints) +

@@ -142,22 +142,19 @@ void StoreReader::Impl::count_runs(const Filter& asked, SeqBounds seqs,
 Top StoreReader::Impl::top(const TopQuery& query) {
   bool of_shape = is_of_shape(query.by);
   std::vector<IndexField> lists = lists_of(query.by);
-  std::shared_ptr<const Counted<ValueCounts>> counted;
-  if (of_shape && use_filter(query.filter).by_shape_only && !filter_.nothing) {
-    auto by_hour = std::make_shared<Counted<ValueCounts>>();
-    HourSpan span = hour_span(query.filter);
-    for_each_hour_shape(span, [&](std::int64_t, std::uint32_t shape, std::uint64_t n) {
-      by_hour->counts.add(std::int64_t{shape}, n);
-      by_hour->counts.total += n;
-    });
-    for (const Filter& edge : span.edges) count_runs(edge, all_seqs(), lists, by_hour->counts);
-    counted = std::move(by_hour);
-  } else {
-    counted = up_to_date(memo_->values, query.filter, static_cast<std::int64_t>(lists.front()),
-                         [&](SeqBounds seqs, ValueCounts& counts) {
-                           count_runs(query.filter, seqs, lists, counts);
-                         });
-  }
+  const auto counted = up_to_date(
+      memo_->values, query.filter, static_cast<std::int64_t>(lists.front()),
+      [&](SeqBounds seqs, ValueCounts& counts) {
+        if (!of_shape || !hours_tell(query.filter, seqs)) {
+          return count_runs(query.filter, seqs, lists, counts);
+        }
+        HourSpan span = hour_span(query.filter);
+        for_each_hour_shape(span, [&](std::int64_t, std::uint32_t shape, std::uint64_t n) {
+          counts.add(std::int64_t{shape}, n);
+          counts.total += n;
+        });
+        for (const Filter& edge : span.edges) count_runs(edge, seqs, lists, counts);
+      });
   const ValueCounts& counts = counted->counts;
 
   Top top;

@@ -68,10 +68,10 @@ std::string next_address(const http::Request& request, std::string_view token) {
   return address;
 }
 
-http::Response to_response(const PageCache::Answer& answer) {
+http::Response to_response(PageCache::Answer answer) {
   http::Response response;
-  response.body = answer.body;
-  if (!answer.link.empty()) response.set("Link", answer.link);
+  response.body = std::move(answer.body);
+  if (!answer.link.empty()) response.set("Link", std::move(answer.link));
   return response;
 }
 
@@ -80,10 +80,11 @@ http::Response page_answer(ApiContext& context, const http::Request& request,
   auto reader = context.readers.borrow();
   if (!reader) return error_answer(reader.error());
   // "The last hour" is another one a moment later.
-  const bool lasting = !query.asked.since_back && !query.asked.until_back;
-  auto version = lasting ? store_version(**reader) : Result<StoreVersion>(StoreVersion{});
+  const bool kept = !query.asked.since_back && !query.asked.until_back &&
+                    context.pages->is_asked_again(request.target);
+  auto version = kept ? store_version(**reader) : Result<StoreVersion>(StoreVersion{});
   if (!version) return error_answer(version.error());
-  if (lasting) {
+  if (kept) {
     if (const auto known = context.pages->find(request.target, *version)) {
       return to_response(*known);
     }
@@ -106,9 +107,8 @@ http::Response page_answer(ApiContext& context, const http::Request& request,
   body += ",\"newest_seq\":" + std::to_string(page->newest_seq);
   if (page->total) body += ",\"total\":" + std::to_string(*page->total);
   body += '}';
-  http::Response response = to_response(answer);
-  if (lasting) context.pages->keep(request.target, *version, std::move(answer));
-  return response;
+  if (kept) context.pages->keep(request.target, *version, answer);
+  return to_response(std::move(answer));
 }
 
 // Asks again after each commit until something matches. No connection to the store is held while

@@ -292,6 +292,18 @@ TEST_F(Stream, AFloodReachesLiveClientsWhole) {
 
 // Whatever retention takes from a client that does not read is told to it: nothing is missing
 // between its frames.
+TEST_F(QuietStream, ManyClientsGetEachEventOnceWhileRowsArrive) {
+  std::vector<std::unique_ptr<Client>> clients;
+  for (int i = 0; i < 150; ++i) {
+    clients.push_back(std::make_unique<Client>(get("/api/v1/events/stream?fields=seq&after=0")));
+  }
+  for (std::uint64_t seq = 1; seq <= 200; ++seq) store(seq, seq);
+  for (const auto& client : clients) {
+    ASSERT_TRUE(eventually([&] { return client->ids().size() >= 200; }));
+    EXPECT_EQ(client->ids(), numbers(1, 200));
+  }
+}
+
 TEST_F(Stream, ASlowClientIsToldWhatRetentionTook) {
   store(1, 10);
   Client slow(get("/api/v1/events/stream?after=0"));
