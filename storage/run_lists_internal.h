@@ -2,7 +2,6 @@
 // How the lists of a run are made and written, by RunWriter only.
 
 #include <cstdint>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,9 +11,6 @@
 #include "storage/sqlite_internal.h"
 
 namespace blockwatch {
-
-// Blocks of lists kept by position hold as many values as surely fit.
-inline constexpr std::size_t kMaxVarint = 10;
 
 inline int number_of(IndexField field) { return static_cast<int>(field); }
 
@@ -27,7 +23,7 @@ class PositionList {
     if (count_ != 0 && values_.size() + 2 * kMaxVarint > kBlockBytes) close();
     if (count_ == 0) last_ = first_ = rising_ ? value : 0;
     auto step = static_cast<std::uint64_t>(value) - static_cast<std::uint64_t>(last_);
-    put_varint(values_, rising_ ? step : zigzag(static_cast<std::int64_t>(step)));
+    values_.put(rising_ ? step : zigzag(static_cast<std::int64_t>(step)));
     last_ = value;
     ++count_;
   }
@@ -50,7 +46,7 @@ class PositionList {
   void close() {
     Block block{first_, position_, bytes_.size(), 0};
     put_varint(bytes_, count_);
-    bytes_ += values_;
+    bytes_ += values_.view();
     block.size = bytes_.size() - block.from;
     blocks_.push_back(block);
     position_ += count_;
@@ -63,7 +59,7 @@ class PositionList {
   std::int64_t last_ = 0;
   std::uint32_t position_ = 0;  // of the open block
   std::uint32_t count_ = 0;     // in it
-  std::string values_;          // of it
+  BlockBytes values_;           // of it
   std::string bytes_;
   std::vector<Block> blocks_;
 };
@@ -89,12 +85,9 @@ class FieldWriter {
     insert_->bind(1, run);
   }
 
-  void add(const Value& value, std::span<const std::uint32_t> positions) {
-    positions_.add(value, positions);
-    add_count(value, positions.size());
-  }
-  // The same in parts: all groups of a value, then how many positions they had.
-  void add_group(const Value& value, const PostingGroup& group) { positions_.add(value, group); }
+  // All positions of a value, then how many they were.
+  void add(const Value& value, std::uint32_t position) { positions_.add(value, position); }
+  void add(const Value& value, const PostingGroup& group) { positions_.add(value, group); }
   void add_count(const Value& value, std::uint64_t count) {
     counts_.add_count(value, count);
     if (positions_.ready() + counts_.ready() < kMaxReady) return;

@@ -224,7 +224,7 @@ class RunWriter::Merge {
             PostingGroup group = groups.group(input.run->rows());
             group.first += input.base;
             group.last += input.base;
-            return lists.add_group(value, group);
+            return lists.add(value, group);
           }
           groups.positions(input.run->rows(), [&](std::uint32_t position) {
             positions.push_back(input.moved[position]);
@@ -238,14 +238,11 @@ class RunWriter::Merge {
         }
         if (!heap.empty()) sift_down(heap);
       }
-      if (apart_) {
-        lists.add_count(value, count);
-      } else {
-        if (!std::is_sorted(positions.begin(), positions.end())) {
-          std::sort(positions.begin(), positions.end());
-        }
-        lists.add(value, positions);
+      if (!std::is_sorted(positions.begin(), positions.end())) {
+        std::sort(positions.begin(), positions.end());
       }
+      for (std::uint32_t position : positions) lists.add(value, position);
+      lists.add_count(value, count);
     }
     lists.finish();
   }

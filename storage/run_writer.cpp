@@ -47,14 +47,11 @@ void write_lists(SqlConnection& connection, std::int64_t run, IndexField field,
   }
   sort_pairs(pairs);
   FieldWriter<Value> lists(connection, run, field);
-  std::vector<std::uint32_t> positions;
-  for (std::size_t from = 0; from < pairs.size();) {
-    positions.clear();
-    std::size_t to = from;
-    for (; to < pairs.size() && pairs[to].first == pairs[from].first; ++to) {
-      positions.push_back(pairs[to].second);
-    }
-    lists.add(pairs[from].first, positions);
+  for (auto from = pairs.begin(); from != pairs.end();) {
+    const Value value = from->first;
+    auto to = from;
+    for (; to != pairs.end() && to->first == value; ++to) lists.add(value, to->second);
+    lists.add_count(value, static_cast<std::uint64_t>(to - from));
     from = to;
   }
   lists.finish();
