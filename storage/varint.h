@@ -18,7 +18,7 @@ inline char* put_varint(char* out, std::uint64_t value) {
 }
 
 inline void put_varint(std::string& out, std::uint64_t value) {
-  std::array<char, kMaxVarint> bytes;  // NOLINT(*-member-init): written before it is read
+  std::array<char, kMaxVarint> bytes;
   out.append(bytes.data(), put_varint(bytes.data(), value));
 }
 
