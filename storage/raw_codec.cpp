@@ -246,8 +246,8 @@ std::uint32_t RawEncoder::encode(const Event& event, const AddTemplate& add_temp
     Field& field = family.fields[i];
     std::uint8_t& choice = field.last_choices[way];
     std::string_view value = event.raw[i].value;
-    choices_[i] = fits(choice, field, event, value) ? choice
-                                                    : choose(choice, field, event, value, may_grow);
+    choices_[i] =
+        fits(choice, field, event, value) ? choice : choose(choice, field, event, value, may_grow);
   }
   if (!may_grow && !family.templates.contains(choices_)) {
     std::fill(choices_.begin(), choices_.end(), static_cast<std::uint8_t>(RawRule::kLiteral));
