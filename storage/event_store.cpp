@@ -104,7 +104,7 @@ std::vector<AppendResult> Store::Impl::append(std::span<const EventBatch> batche
     results.push_back(append_one(batch, received, state, appended));
   }
   if (state.newest_seq >= first_seq) {
-    // The lists of a run need no SQLite, and take a third as long as the rows' way into the table.
+    // The lists of a run need no SQLite: they are made while the rows go into the table.
     std::optional<RunLists> lists;
     std::optional<Alongside> making_lists;
     if (pending_.size() >= run_rows_) making_lists.emplace([&] { lists.emplace(pending_); });
