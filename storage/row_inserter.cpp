@@ -11,6 +11,7 @@ constexpr std::array kFields{
     IndexField::kShape,         IndexField::kRecordId,     IndexField::kApplication,
     IndexField::kProcessId,     IndexField::kLocalAddress, IndexField::kLocalPort,
     IndexField::kRemoteAddress, IndexField::kRemotePort,   IndexField::kFilterId};
+constexpr int kRawColumn = 2 + static_cast<int>(kFields.size());
 
 }  // namespace
 
@@ -88,18 +89,18 @@ struct RowInserter::Module {
     }
   }
 
-  static int column(sqlite3_vtab_cursor* cursor, sqlite3_context* result, int number) {
+  static int column(sqlite3_vtab_cursor* cursor, sqlite3_context* result, int column) {
     const RowInserter& all = rows_of(cursor);
     const IndexRow& row = all.rows_[place_of(cursor)];
-    const auto column = static_cast<std::size_t>(number);
-    if (column - 2 < kFields.size()) {
-      field_column(row, kFields[column - 2], result);
-    } else if (column == 0) {
+    if (column == 0) {
       sqlite3_result_int64(result, static_cast<std::int64_t>(row.seq));
     } else if (column == 1) {
       sqlite3_result_int64(result, row.time);
-    } else if (std::string_view raw = all.raw_[place_of(cursor)]; !raw.empty()) {
-      sqlite3_result_blob64(result, raw.data(), raw.size(), SQLITE_STATIC);
+    } else if (column == kRawColumn) {
+      std::string_view raw = all.raw_[place_of(cursor)];
+      if (!raw.empty()) sqlite3_result_blob64(result, raw.data(), raw.size(), SQLITE_STATIC);
+    } else {
+      field_column(row, kFields.at(static_cast<std::size_t>(column) - 2), result);
     }
     return SQLITE_OK;
   }
