@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "storage/alongside.h"
 #include "storage/file_path.h"
 #include "storage/row_internal.h"
 #include "storage/schema.h"
@@ -103,13 +104,20 @@ std::vector<AppendResult> Store::Impl::append(std::span<const EventBatch> batche
     results.push_back(append_one(batch, received, state, appended));
   }
   if (state.newest_seq >= first_seq) {
+    // The lists of a run need no SQLite: they are made while the rows go into the table.
+    std::optional<RunLists> lists;
+    std::optional<Alongside> making_lists;
+    if (pending_.size() >= run_rows_) making_lists.emplace([&] { lists.emplace(pending_); });
     inserter_.insert(std::span(pending_).subspan(before), appended.raw);
     auto insert = connection_.use("INSERT INTO batch(first_seq, received_time) VALUES(?, ?)");
     insert->bind(1, static_cast<std::int64_t>(first_seq));
     insert->bind(2, received.ticks);
     insert->run();
     appended.delta.flush(connection_);
-    index_pending(state);
+    if (making_lists) {
+      making_lists->finish();
+      index_pending(state, *lists);
+    }
     write_state(connection_, state);
   }
   transaction.commit();
@@ -141,9 +149,8 @@ AppendResult Store::Impl::append_one(const EventBatch& batch, Timestamp received
   return result;
 }
 
-void Store::Impl::index_pending(StoreState& state) {
-  if (pending_.size() < run_rows_) return;
-  run_writer_.add(pending_);
+void Store::Impl::index_pending(StoreState& state, RunLists& lists) {
+  run_writer_.add(lists);
   pending_.clear();
   runs_.refresh(++state.run_change, state.newest_seq);
   if (run_writer_.merge(runs_.runs())) runs_.refresh(++state.run_change, state.newest_seq);

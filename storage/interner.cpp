@@ -117,7 +117,7 @@ std::uint32_t Interner::text(std::string_view value) {
 
 std::uint32_t Interner::text(std::string_view value, LastText& last) {
   if (value.empty()) return 0;
-  if (last.text != value) {
+  if (!same_text(last.text, value)) {
     last.id = text(value);
     last.text = value;
   }
@@ -148,13 +148,14 @@ std::uint32_t Interner::application(std::string_view path) {
 }
 
 std::uint32_t Interner::shape(const Event& event, std::uint32_t raw_template) {
-  std::uint64_t host = text(event.host, last_[0]);
-  std::uint64_t channel = text(event.channel, last_[1]);
-  std::uint64_t source = text(event.source, last_[2]);
-  std::uint64_t user = text(event.user, last_[3]);
-  std::uint64_t filter_name = text(event.filter_name, last_[4]);
-  std::uint64_t filter_origin = text(event.filter_origin, last_[5]);
-  std::uint64_t layer = text(event.layer, last_[6]);
+  auto& last = last_[event.direction ? 1 + static_cast<std::size_t>(*event.direction) : 0];
+  std::uint64_t host = text(event.host, last[0]);
+  std::uint64_t channel = text(event.channel, last[1]);
+  std::uint64_t source = text(event.source, last[2]);
+  std::uint64_t user = text(event.user, last[3]);
+  std::uint64_t filter_name = text(event.filter_name, last[4]);
+  std::uint64_t filter_origin = text(event.filter_origin, last[5]);
+  std::uint64_t layer = text(event.layer, last[6]);
   ShapeKey key = shape_key(
       {event.event_id, event.event_version, packed(event.direction), packed(event.protocol),
        packed(event.icmp_type), packed(event.icmp_code), static_cast<std::uint64_t>(event.reason),

@@ -11,16 +11,10 @@
 
 #include "storage/event.h"
 #include "storage/raw_codec.h"
+#include "storage/short_text.h"
 #include "storage/sqlite_internal.h"
 
 namespace blockwatch {
-
-struct TextHash {
-  using is_transparent = void;
-  std::size_t operator()(std::string_view text) const noexcept {
-    return std::hash<std::string_view>{}(text);
-  }
-};
 
 class Interner {
  public:
@@ -68,7 +62,7 @@ class Interner {
   RawEncoder raw_;
   TextCache texts_;
   TextCache applications_;
-  std::array<LastText, 7> last_;
+  std::array<std::array<LastText, 7>, 4> last_;  // by direction, or none: it decides most of them
   std::unordered_map<ShapeKey, std::uint32_t, ShapeKeyHash> shapes_;
   std::vector<std::uint32_t> classes_;  // by shape id
   std::unordered_map<std::string, std::uint32_t> class_ids_;

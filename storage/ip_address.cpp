@@ -9,6 +9,24 @@ namespace {
 
 constexpr std::array<std::uint8_t, 12> kMappedPrefix{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
+// A byte of a dotted address, with the dot behind it.
+struct Octet {
+  std::array<char, 4> text{};
+  std::uint8_t size = 0;
+};
+
+constexpr std::array<Octet, 256> kOctets = [] {
+  std::array<Octet, 256> octets{};
+  for (unsigned value = 0; value < octets.size(); ++value) {
+    Octet& octet = octets[value];
+    for (unsigned place = value < 10 ? 1 : value < 100 ? 10 : 100; place != 0; place /= 10) {
+      octet.text[octet.size++] = static_cast<char>('0' + value / place % 10);
+    }
+    octet.text[octet.size++] = '.';
+  }
+  return octets;
+}();
+
 // Four decimal numbers 0..255 without leading zeros (inet_aton's octal reading is refused).
 bool parse_dotted(std::string_view text, std::uint32_t& value) {
   value = 0;
@@ -145,10 +163,11 @@ std::optional<IpAddress> parse_ip_address(std::string_view text) noexcept {
 char* format_ip_address(const IpAddress& address, char* out) noexcept {
   if (address.is_v4()) {
     for (unsigned i = 12; i < 16; ++i) {
-      if (i > 12) *out++ = '.';
-      out = std::to_chars(out, out + 3, unsigned{address.bytes[i]}).ptr;
+      const Octet& octet = kOctets[address.bytes[i]];
+      std::memcpy(out, octet.text.data(), octet.text.size());
+      out += octet.size;
     }
-    return out;
+    return out - 1;
   }
   std::array<unsigned, 8> groups{};
   for (unsigned i = 0; i < 8; ++i) {

@@ -25,7 +25,7 @@ template <class Value>
 void PostingEncoder<Value>::make_room(const Value& value, std::uint32_t position) {
   close_group();
   if (block_.size() + kGroupHead > kBlockBytes) close_block();
-  if (!block_.empty()) return;
+  if (block_.size() != 0) return;
   block_value_ = last_value_ = value;
   block_position_ = last_position_ = position;
 }
@@ -33,9 +33,9 @@ void PostingEncoder<Value>::make_room(const Value& value, std::uint32_t position
 template <class Value>
 void PostingEncoder<Value>::put_value(const Value& value) {
   if constexpr (std::is_same_v<Value, IpAddress>) {
-    block_.append(reinterpret_cast<const char*>(value.bytes.data()), value.bytes.size());
+    block_.put({reinterpret_cast<const char*>(value.bytes.data()), value.bytes.size()});
   } else {
-    put_varint(block_, static_cast<std::uint64_t>(value) - static_cast<std::uint64_t>(last_value_));
+    block_.put(static_cast<std::uint64_t>(value) - static_cast<std::uint64_t>(last_value_));
   }
   last_value_ = value;
 }
@@ -51,9 +51,9 @@ template <class Value>
 void PostingEncoder<Value>::close_group() {
   if (group_.count == 0) return;
   put_value(value_);
-  put_varint(block_, group_.count);
-  put_varint(block_, zigzag(std::int64_t{group_.first} - std::int64_t{last_position_}));
-  block_ += gaps_;
+  block_.put(group_.count);
+  block_.put(zigzag(std::int64_t{group_.first} - std::int64_t{last_position_}));
+  block_.put(gaps_.view());
   last_position_ = group_.first;
   group_.count = 0;
   gaps_.clear();
@@ -62,30 +62,25 @@ void PostingEncoder<Value>::close_group() {
 template <class Value>
 void PostingEncoder<Value>::close_block() {
   close_group();
-  if (block_.empty()) return;
+  if (block_.size() == 0) return;
   ready_.push_back({block_value_, block_position_, bytes_.size(), block_.size()});
-  bytes_ += block_;
+  bytes_ += block_.view();
   block_.clear();
 }
 
 template <class Value>
-void PostingEncoder<Value>::add(const Value& value, std::span<const std::uint32_t> positions) {
-  scratch_.clear();
-  for (std::size_t i = 1; i < positions.size(); ++i) {
-    put_varint(scratch_, positions[i] - positions[i - 1]);
+void PostingEncoder<Value>::add(const Value& value, std::uint32_t position) {
+  if (group_.count == 0 || value_ != value || room() < kMaxGap) {
+    return open_group(value, position);
   }
-  add(value, {positions.front(), positions.back(), positions.size(), scratch_});
+  gaps_.put(position - group_.last);
+  group_.last = position;
+  ++group_.count;
 }
 
 template <class Value>
 void PostingEncoder<Value>::add(const Value& value, PostingGroup group) {
-  if (group_.count != 0 && value_ == value && room() >= kMaxGap) {
-    put_varint(gaps_, group.first - group_.last);
-    group_.last = group.first;
-    ++group_.count;
-  } else {
-    open_group(value, group.first);
-  }
+  add(value, group.first);
   --group.count;
   while (group.gaps.size() > room()) {
     // What fits stays in this block, and the next position is the first of another.
@@ -99,13 +94,13 @@ void PostingEncoder<Value>::add(const Value& value, PostingGroup group) {
       fits = group.gaps.size() - rest.size();
       ++group_.count;
     }
-    gaps_ += group.gaps.substr(0, fits);
+    gaps_.put(group.gaps.substr(0, fits));
     group.gaps = rest;
     std::uint32_t next = group_.last + static_cast<std::uint32_t>(gap);
     close_block();
     open_group(value, next);
   }
-  gaps_ += group.gaps;
+  gaps_.put(group.gaps);
   group_.last = group.last;
   group_.count += group.count;
 }
@@ -114,7 +109,7 @@ template <class Value>
 void PostingEncoder<Value>::add_count(const Value& value, std::uint64_t count) {
   make_room(value, 0);
   put_value(value);
-  put_varint(block_, count);
+  block_.put(count);
 }
 
 template class PostingEncoder<std::int64_t>;

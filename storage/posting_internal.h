@@ -6,10 +6,10 @@
 // groups: how much the value rises (an address: its 16 bytes), the number of positions, how far the
 // first position lies from that of the group before (zigzag), and the gaps to each next one.
 
+#include <array>
 #include <bit>
 #include <cstdint>
 #include <cstring>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,6 +21,25 @@ namespace blockwatch {
 
 // Rows of a WITHOUT ROWID table above 1002 bytes would need a second page each.
 inline constexpr std::size_t kBlockBytes = 940;
+
+// Bytes of a block that is being made. Whoever puts them looks after the room.
+class BlockBytes {
+ public:
+  std::size_t size() const { return size_; }
+  std::string_view view() const { return {bytes_.data(), size_}; }
+  void clear() { size_ = 0; }
+  void put(std::uint64_t number) {
+    size_ = static_cast<std::size_t>(put_varint(bytes_.data() + size_, number) - bytes_.data());
+  }
+  void put(std::string_view bytes) {
+    bytes.copy(bytes_.data() + size_, bytes.size());
+    size_ += bytes.size();
+  }
+
+ private:
+  std::array<char, kBlockBytes> bytes_{};
+  std::size_t size_ = 0;
+};
 
 template <class Value>
 struct PostingBlock {
@@ -41,8 +60,8 @@ struct PostingGroup {
 template <class Value>
 class PostingEncoder {
  public:
-  // `positions` rise and are not empty; a value may be added again with higher positions only.
-  void add(const Value& value, std::span<const std::uint32_t> positions);
+  // A value may be added again with higher positions only.
+  void add(const Value& value, std::uint32_t position);
   void add(const Value& value, PostingGroup group);
   // As one group without positions: the value occurs `count` times.
   void add_count(const Value& value, std::uint64_t count);
@@ -83,7 +102,7 @@ class PostingEncoder {
 
   std::string bytes_;  // of the blocks in ready_
   std::vector<Ready> ready_;
-  std::string block_;  // the open one
+  BlockBytes block_;  // the open one
   Value block_value_{};
   std::uint32_t block_position_ = 0;
   // The group before the open one, in the same block.
@@ -91,8 +110,7 @@ class PostingEncoder {
   std::uint32_t last_position_ = 0;
   Value value_{};       // of the open group
   PostingGroup group_;  // the open one; count 0: none
-  std::string gaps_;    // of it
-  std::string scratch_;
+  BlockBytes gaps_;     // of it
 };
 
 extern template class PostingEncoder<std::int64_t>;

@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 
+#include "storage/short_text.h"
 #include "storage/varint.h"
 
 namespace blockwatch {
@@ -47,36 +48,32 @@ std::optional<std::string_view> text_of(std::string_view text, Buffer&) {
   return text;
 }
 
-// is_text_of(text, value) is text_of(value) == text, without making the text: every value of every
-// event is compared so.
-bool remove_number(std::string_view& text, std::uint64_t number) {  // from the end
-  do {
-    if (text.empty() || text.back() != static_cast<char>('0' + number % 10)) return false;
-    text.remove_suffix(1);
-    number /= 10;
-  } while (number != 0);
-  return true;
-}
-
+// is_text_of(text, value) is text_of(value) == text, mostly without making the text: every value of
+// every event is compared so.
 template <class Number>
 bool is_text_of(std::string_view text, const std::optional<Number>& value) {
-  return value && remove_number(text, *value) && text.empty();
+  constexpr std::size_t kSafeDigits = 19;  // any number of so many digits has 64 bits
+  if (!value || text.empty()) return false;
+  if (text.size() > kSafeDigits) {
+    Buffer buffer;
+    return text_of(value, buffer) == text;
+  }
+  std::uint64_t number = 0;
+  for (char c : text) {
+    const unsigned digit = static_cast<unsigned char>(c) - unsigned{'0'};
+    if (digit > 9) return false;
+    number = number * 10 + digit;
+  }
+  return number == *value && (text.front() != '0' || text.size() == 1);
 }
 
 bool is_text_of(std::string_view text, const std::optional<IpAddress>& address) {
-  if (!address || !address->is_v4()) {
-    Buffer buffer;
-    return text_of(address, buffer) == text;
-  }
-  for (std::size_t i = 15; i > 12; --i) {
-    if (!remove_number(text, address->bytes[i]) || !text.ends_with('.')) return false;
-    text.remove_suffix(1);
-  }
-  return remove_number(text, address->bytes[12]) && text.empty();
+  Buffer buffer;
+  return address && same_text(*text_of(address, buffer), text);
 }
 
 bool is_text_of(std::string_view text, std::string_view value) {
-  return !value.empty() && text == value;
+  return !value.empty() && same_text(text, value);
 }
 
 // visit(column) for the column a rule stands for; `other` when it stands for none.
@@ -135,8 +132,8 @@ std::optional<std::string_view> derived(RawRule rule, const Event& event, Buffer
 }
 
 bool is_derived(RawRule rule, const Event& event, std::string_view value) {
-  return with_column(
-      rule, event, [&](const auto& column) { return is_text_of(value, column); }, false);
+  const auto is_it = [&](const auto& column) { return is_text_of(value, column); };
+  return rule > RawRule::kConstant && with_column(rule, event, is_it, false);
 }
 
 }  // namespace
@@ -172,7 +169,7 @@ Result<RawTemplate> parse_raw_template(std::string_view bytes) {
 }
 
 RawEncoder::Family& RawEncoder::family_of(std::span<const RawField> raw) {
-  auto same_name = [](const RawField& x, const Field& y) { return x.name == y.name; };
+  auto same_name = [](const RawField& x, const Field& y) { return same_text(x.name, y.name); };
   if (last_family_ != nullptr && std::equal(raw.begin(), raw.end(), last_family_->fields.begin(),
                                             last_family_->fields.end(), same_name)) {
     return *last_family_;
@@ -209,30 +206,27 @@ void RawEncoder::remember(std::uint32_t id, const RawTemplate& raw_template) {
   family.templates.emplace(std::move(choices), id);
 }
 
-std::uint8_t RawEncoder::choose(Field& field, const Event& event, std::string_view value,
-                                bool may_grow) {
-  // The rule of the last event first: it is nearly always right, and equal values (a loopback
-  // connection) then do not make templates of their own.
-  if (is_derived(field.last_rule, event, value)) {
-    return static_cast<std::uint8_t>(field.last_rule);
-  }
+bool RawEncoder::fits(std::uint8_t choice, const Field& field, const Event& event,
+                      std::string_view value) {
+  if (choice < kFirstConstant) return is_derived(RawRule{choice}, event, value);
+  return same_text(field.constants[choice - std::size_t{kFirstConstant}], value);
+}
+
+std::uint8_t RawEncoder::choose(std::uint8_t& last, Field& field, const Event& event,
+                                std::string_view value, bool may_grow) {
   auto& constants = field.constants;
   auto at = std::find(constants.begin(), constants.end(), value);
-  if (at == constants.end() || field.last_rule != RawRule::kConstant) {
+  if (at == constants.end() || last < kFirstConstant) {
     for (auto r = static_cast<std::uint8_t>(RawRule::kProcessId);
          r <= static_cast<std::uint8_t>(RawRule::kIcmpCode); ++r) {
-      if (is_derived(RawRule{r}, event, value)) {
-        field.last_rule = RawRule{r};
-        return r;
-      }
+      if (is_derived(RawRule{r}, event, value)) return last = r;
     }
   }
   if (at != constants.end() ||
       (may_grow && value.size() < kMinInternedBytes && constants.size() < kMaxConstants)) {
-    auto index = static_cast<std::uint8_t>(at - constants.begin());
+    auto index = at - constants.begin();
     if (at == constants.end()) constants.emplace_back(value);
-    field.last_rule = RawRule::kConstant;
-    return static_cast<std::uint8_t>(kFirstConstant + index);
+    return last = static_cast<std::uint8_t>(kFirstConstant + index);
   }
   return static_cast<std::uint8_t>(value.size() < kMinInternedBytes ? RawRule::kLiteral
                                                                     : RawRule::kInterned);
@@ -244,9 +238,16 @@ std::uint32_t RawEncoder::encode(const Event& event, const AddTemplate& add_temp
   if (event.raw.empty()) return 0;
   Family& family = family_of(event.raw);
   bool may_grow = family.templates.size() < kMaxTemplates;
-  choices_.clear();
+  choices_.resize(event.raw.size());
+  const std::size_t way = way_of(event);
   for (std::size_t i = 0; i < event.raw.size(); ++i) {
-    choices_.push_back(choose(family.fields[i], event, event.raw[i].value, may_grow));
+    // The choice of the last event first: it is nearly always right, and equal values (a loopback
+    // connection) then do not make templates of their own.
+    Field& field = family.fields[i];
+    std::uint8_t& choice = field.last_choices[way];
+    std::string_view value = event.raw[i].value;
+    choices_[i] =
+        fits(choice, field, event, value) ? choice : choose(choice, field, event, value, may_grow);
   }
   if (!may_grow && !family.templates.contains(choices_)) {
     std::fill(choices_.begin(), choices_.end(), static_cast<std::uint8_t>(RawRule::kLiteral));
@@ -262,10 +263,13 @@ std::uint32_t RawEncoder::encode(const Event& event, const AddTemplate& add_temp
     }
     if (RawRule{choices_[i]} == RawRule::kLiteral) put_text(row, value);
   }
-  if (family.last_template != 0 && family.last_choices == choices_) return family.last_template;
-  family.last_choices = choices_;
+  Last& last = family.last[way];
+  if (last.raw_template != 0 && last.choices == choices_) return last.raw_template;
   auto known = family.templates.find(choices_);
-  if (known != family.templates.end()) return family.last_template = known->second;
+  if (known != family.templates.end()) {
+    last = {choices_, known->second};
+    return known->second;
+  }
   RawTemplate made;
   for (std::size_t i = 0; i < choices_.size(); ++i) {
     const Field& field = family.fields[i];
@@ -278,7 +282,7 @@ std::uint32_t RawEncoder::encode(const Event& event, const AddTemplate& add_temp
   }
   std::uint32_t id = add_template(to_bytes(made));
   family.templates.emplace(choices_, id);
-  family.last_template = id;
+  last = {choices_, id};
   return id;
 }
 

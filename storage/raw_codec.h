@@ -3,6 +3,7 @@
 // another spelling of a column (a port, an address), and the rest are mostly the same few words.
 // A template names, per field, where its value comes from; a row keeps only what is left.
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -74,21 +75,34 @@ class RawEncoder {
                        std::string& row);
 
  private:
+  // What is remembered for each direction, or none: source and destination, which the fields
+  // mostly name, then stand for the same columns.
+  template <class T>
+  using ByDirection = std::array<T, 4>;
+  static std::size_t way_of(const Event& event) {
+    return event.direction ? 1 + static_cast<std::size_t>(*event.direction) : 0;
+  }
   struct Field {
     std::string name;
-    RawRule last_rule = RawRule::kLiteral;
+    ByDirection<std::uint8_t> last_choices{};  // those that were right last
     std::vector<std::string> constants;
+  };
+  struct Last {  // of the last event
+    std::vector<std::uint8_t> choices;
+    std::uint32_t raw_template = 0;
   };
   struct Family {  // all templates with the same names in the same order
     std::vector<Field> fields;
     std::map<std::vector<std::uint8_t>, std::uint32_t> templates;  // by choice per field
-    std::vector<std::uint8_t> last_choices;                        // those of the last event
-    std::uint32_t last_template = 0;
+    ByDirection<Last> last;
   };
 
   Family& family_of(std::span<const RawField> raw);
-  static std::uint8_t choose(Field& field, const Event& event, std::string_view value,
-                             bool may_grow);
+  static bool fits(std::uint8_t choice, const Field& field, const Event& event,
+                   std::string_view value);
+  // Another choice than `last`, which does not fit.
+  static std::uint8_t choose(std::uint8_t& last, Field& field, const Event& event,
+                             std::string_view value, bool may_grow);
 
   std::unordered_map<std::string, Family> families_;  // by the names, each with its length
   Family* last_family_ = nullptr;                     // mostly the next event's too

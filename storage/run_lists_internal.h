@@ -1,20 +1,19 @@
 #pragma once
-// How the lists of a run are made and written, by RunWriter only.
+// How the lists of a run are made and written.
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "storage/index_row_internal.h"
 #include "storage/posting_internal.h"
 #include "storage/run_index_internal.h"
 #include "storage/sqlite_internal.h"
 
 namespace blockwatch {
-
-// Blocks of lists kept by position hold as many values as surely fit.
-inline constexpr std::size_t kMaxVarint = 10;
 
 inline int number_of(IndexField field) { return static_cast<int>(field); }
 
@@ -27,7 +26,7 @@ class PositionList {
     if (count_ != 0 && values_.size() + 2 * kMaxVarint > kBlockBytes) close();
     if (count_ == 0) last_ = first_ = rising_ ? value : 0;
     auto step = static_cast<std::uint64_t>(value) - static_cast<std::uint64_t>(last_);
-    put_varint(values_, rising_ ? step : zigzag(static_cast<std::int64_t>(step)));
+    values_.put(rising_ ? step : zigzag(static_cast<std::int64_t>(step)));
     last_ = value;
     ++count_;
   }
@@ -50,7 +49,7 @@ class PositionList {
   void close() {
     Block block{first_, position_, bytes_.size(), 0};
     put_varint(bytes_, count_);
-    bytes_ += values_;
+    bytes_ += values_.view();
     block.size = bytes_.size() - block.from;
     blocks_.push_back(block);
     position_ += count_;
@@ -63,7 +62,7 @@ class PositionList {
   std::int64_t last_ = 0;
   std::uint32_t position_ = 0;  // of the open block
   std::uint32_t count_ = 0;     // in it
-  std::string values_;          // of it
+  BlockBytes values_;           // of it
   std::string bytes_;
   std::vector<Block> blocks_;
 };
@@ -80,40 +79,49 @@ void put(SqlStatement& insert, int list, const PostingBlock<Value>& block) {
   insert.run();
 }
 
-// Writes the lists of one field: the positions of each value, and how many they are.
+// The lists of one field: the positions of each value, and how many they are.
 template <class Value>
-class FieldWriter {
+class FieldLists {
  public:
-  FieldWriter(SqlConnection& connection, std::int64_t run, IndexField field)
-      : insert_(connection.use(kInsertPosting)), list_(number_of(field)) {
-    insert_->bind(1, run);
-  }
+  // All positions of a value, then how many they were.
+  void add(const Value& value, std::uint32_t position) { positions_.add(value, position); }
+  void add(const Value& value, const PostingGroup& group) { positions_.add(value, group); }
+  void add_count(const Value& value, std::uint64_t count) { counts_.add_count(value, count); }
 
-  void add(const Value& value, std::span<const std::uint32_t> positions) {
-    positions_.add(value, positions);
-    add_count(value, positions.size());
+  // Bytes of the blocks that write() would write.
+  std::size_t ready() const { return positions_.ready() + counts_.ready(); }
+  void write(SqlStatement& insert, IndexField field) {
+    positions_.take([&](const auto& block) { put(insert, number_of(field), block); });
+    counts_.take([&](const auto& block) { put(insert, number_of(field) + kCountsOf, block); });
   }
-  // The same in parts: all groups of a value, then how many positions they had.
-  void add_group(const Value& value, const PostingGroup& group) { positions_.add(value, group); }
-  void add_count(const Value& value, std::uint64_t count) {
-    counts_.add_count(value, count);
-    if (positions_.ready() + counts_.ready() < kMaxReady) return;
-    positions_.take([&](const auto& block) { put(*insert_, list_, block); });
-    counts_.take([&](const auto& block) { put(*insert_, list_ + kCountsOf, block); });
-  }
-  void finish() {
-    positions_.finish([&](const auto& block) { put(*insert_, list_, block); });
-    counts_.finish([&](const auto& block) { put(*insert_, list_ + kCountsOf, block); });
+  void finish(SqlStatement& insert, IndexField field) {
+    positions_.finish([&](const auto& block) { put(insert, number_of(field), block); });
+    counts_.finish([&](const auto& block) { put(insert, number_of(field) + kCountsOf, block); });
   }
 
  private:
-  // Written now and then, so that the lists of millions of rows need little memory.
-  static constexpr std::size_t kMaxReady = std::size_t{1} << 20U;
-
-  StatementUse insert_;
-  int list_;
   PostingEncoder<Value> positions_;
   PostingEncoder<Value> counts_;
+};
+
+// A run of new rows and its lists, made without SQLite: another thread may make them.
+class RunLists {
+ public:
+  // Rows in order of seq and without holes; at least one.
+  explicit RunLists(std::span<const IndexRow> rows);
+
+  const Run& run() const { return run_; }  // without an id
+  // `insert` is kInsertPosting, for the run.
+  void write(SqlStatement& insert);
+
+ private:
+  void add(std::span<const IndexRow> by_time);
+
+  Run run_;
+  PositionList times_{true};
+  PositionList order_{false};
+  std::array<FieldLists<std::int64_t>, kNumberFields.size()> numbers_;
+  std::array<FieldLists<IpAddress>, kAddressFields.size()> addresses_;
 };
 
 }  // namespace blockwatch

@@ -2,7 +2,6 @@
 #include <optional>
 #include <utility>
 
-#include "storage/run_lists_internal.h"
 #include "storage/run_writer_internal.h"
 
 namespace blockwatch {
@@ -201,7 +200,9 @@ class RunWriter::Merge {
 
   template <class Value>
   void merge_lists(IndexField field) {
-    FieldWriter<Value> lists(writer_.connection_, merged_.id, field);
+    auto insert = writer_.connection_.use(kInsertPosting);
+    insert->bind(1, merged_.id);
+    FieldLists<Value> lists;
     std::vector<Reader<Value>> readers;
     readers.reserve(inputs_.size());
     for (const Input& input : inputs_) {
@@ -224,7 +225,7 @@ class RunWriter::Merge {
             PostingGroup group = groups.group(input.run->rows());
             group.first += input.base;
             group.last += input.base;
-            return lists.add_group(value, group);
+            return lists.add(value, group);
           }
           groups.positions(input.run->rows(), [&](std::uint32_t position) {
             positions.push_back(input.moved[position]);
@@ -238,17 +239,18 @@ class RunWriter::Merge {
         }
         if (!heap.empty()) sift_down(heap);
       }
-      if (apart_) {
-        lists.add_count(value, count);
-      } else {
-        if (!std::is_sorted(positions.begin(), positions.end())) {
-          std::sort(positions.begin(), positions.end());
-        }
-        lists.add(value, positions);
+      if (!std::is_sorted(positions.begin(), positions.end())) {
+        std::sort(positions.begin(), positions.end());
       }
+      for (std::uint32_t position : positions) lists.add(value, position);
+      lists.add_count(value, count);
+      if (lists.ready() >= kMaxReady) lists.write(*insert, field);
     }
-    lists.finish();
+    lists.finish(*insert, field);
   }
+
+  // Lists are written now and then, so that those of millions of rows need little memory.
+  static constexpr std::size_t kMaxReady = std::size_t{1} << 20U;
 
   RunWriter& writer_;
   std::span<const Run> runs_;

@@ -1,64 +1,7 @@
 #include "storage/run_writer_internal.h"
 
-#include <algorithm>
-#include <array>
-#include <utility>
-
-#include "storage/run_lists_internal.h"
-
 namespace blockwatch {
 namespace {
-
-// (value, position) pairs, given in order of position, sorted by value.
-using NumberPairs = std::vector<std::pair<std::int64_t, std::uint32_t>>;
-using AddressPairs = std::vector<std::pair<IpAddress, std::uint32_t>>;
-
-// By the digits of the value, the lowest first; order of positions is kept.
-void sort_pairs(NumberPairs& pairs) {
-  if (std::is_sorted(pairs.begin(), pairs.end())) return;
-  constexpr unsigned kDigitBits = 11;
-  constexpr std::uint64_t kDigits = std::uint64_t{1} << kDigitBits;
-  auto [low, high] = std::minmax_element(pairs.begin(), pairs.end());
-  const auto base = static_cast<std::uint64_t>(low->first);
-  const std::uint64_t range = static_cast<std::uint64_t>(high->first) - base;
-  NumberPairs sorted(pairs.size());
-  for (unsigned shift = 0; shift < 64 && range >> shift != 0; shift += kDigitBits) {
-    auto digit = [&](const NumberPairs::value_type& pair) {
-      return (static_cast<std::uint64_t>(pair.first) - base) >> shift & (kDigits - 1);
-    };
-    std::array<std::uint32_t, kDigits + 1> place{};
-    for (const auto& pair : pairs) ++place[digit(pair) + 1];
-    for (std::size_t i = 1; i < place.size(); ++i) place[i] += place[i - 1];
-    for (const auto& pair : pairs) sorted[place[digit(pair)]++] = pair;
-    pairs.swap(sorted);
-  }
-}
-
-void sort_pairs(AddressPairs& pairs) { std::sort(pairs.begin(), pairs.end()); }
-
-// Writes the lists of one field of rows in the order of their positions.
-template <class Value, class ValueOf>
-void write_lists(SqlConnection& connection, std::int64_t run, IndexField field,
-                 const std::vector<IndexRow>& rows, ValueOf value_of) {
-  std::vector<std::pair<Value, std::uint32_t>> pairs;
-  pairs.reserve(rows.size());
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    if (rows[i].has(field)) pairs.emplace_back(value_of(rows[i]), static_cast<std::uint32_t>(i));
-  }
-  sort_pairs(pairs);
-  FieldWriter<Value> lists(connection, run, field);
-  std::vector<std::uint32_t> positions;
-  for (std::size_t from = 0; from < pairs.size();) {
-    positions.clear();
-    std::size_t to = from;
-    for (; to < pairs.size() && pairs[to].first == pairs[from].first; ++to) {
-      positions.push_back(pairs[to].second);
-    }
-    lists.add(pairs[from].first, positions);
-    from = to;
-  }
-  lists.finish();
-}
 
 // From the first row of one run to the last of another.
 std::uint64_t rows_between(const Run& first, const Run& last) {
@@ -89,37 +32,11 @@ std::int64_t RunWriter::insert(const Run& run) {
   return sqlite3_last_insert_rowid(connection_.handle());
 }
 
-void RunWriter::add(std::vector<IndexRow>& rows) {
-  if (rows.empty()) return;
-  Run run;
-  run.first_seq = rows.front().seq;
-  run.last_seq = rows.back().seq;
-  run.in_order = std::is_sorted(rows.begin(), rows.end(), comes_before);
-  if (!run.in_order) std::sort(rows.begin(), rows.end(), comes_before);
-  run.min_time = rows.front().time;
-  run.max_time = rows.back().time;
-  run.id = insert(run);
-
-  PositionList times(true);
-  for (const IndexRow& row : rows) times.add(row.time);
-  PositionList order(false);
-  if (!run.in_order) {
-    for (const IndexRow& row : rows) order.add(static_cast<std::int64_t>(row.seq - run.first_seq));
-  }
-  {
-    auto insert = connection_.use(kInsertPosting);
-    insert->bind(1, run.id);
-    times.finish([&](const auto& b) { put(*insert, number_of(IndexField::kTime), b); });
-    order.finish([&](const auto& b) { put(*insert, number_of(IndexField::kOrder), b); });
-  }
-  for (IndexField field : kNumberFields) {
-    write_lists<std::int64_t>(connection_, run.id, field, rows,
-                              [&](const IndexRow& row) { return row.number(field); });
-  }
-  for (IndexField field : kAddressFields) {
-    write_lists<IpAddress>(connection_, run.id, field, rows,
-                           [&](const IndexRow& row) { return row.address(field); });
-  }
+void RunWriter::add(RunLists& lists) {
+  const std::int64_t id = insert(lists.run());
+  auto insert = connection_.use(kInsertPosting);
+  insert->bind(1, id);
+  lists.write(*insert);
 }
 
 void RunWriter::remove(const Run& run) {

@@ -7,8 +7,8 @@
 #include <string_view>
 #include <vector>
 
-#include "storage/index_row_internal.h"
 #include "storage/run_index_internal.h"
+#include "storage/run_lists_internal.h"
 #include "storage/sqlite_internal.h"
 
 namespace blockwatch {
@@ -19,8 +19,8 @@ class RunWriter {
   RunWriter(SqlConnection& connection, std::uint32_t run_rows)
       : connection_(connection), index_(connection), run_rows_(run_rows) {}
 
-  // Rows that no run has, in order of seq and without holes; afterwards they are in order of time.
-  void add(std::vector<IndexRow>& rows);
+  // A run of rows that no run has, which follow those of the newest run.
+  void add(RunLists& lists);
   // Merges the newest runs while they are many of one size, or not in order of size. True:
   // something changed.
   bool merge(std::vector<Run> runs);

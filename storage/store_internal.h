@@ -60,8 +60,8 @@ class Store::Impl {
   void update_source(const EventBatch& batch, const AppendResult& result, Timestamp received);
   // Reads what append() needs to know of the file.
   void learn(const StoreState& state);
-  // Makes a run of the pending rows once there are enough.
-  void index_pending(StoreState& state);
+  // Makes a run of the pending rows, whose lists these are.
+  void index_pending(StoreState& state, RunLists& lists);
 
   StoreLock lock_;
   SqlConnection connection_;

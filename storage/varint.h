@@ -1,18 +1,25 @@
 #pragma once
 // Numbers of seven bits a byte, least significant first, as the store's blobs hold them.
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
 
 namespace blockwatch {
 
+inline constexpr std::size_t kMaxVarint = 10;
+
+// `out` has room for kMaxVarint bytes, or for what is known of the number; returns the end.
+inline char* put_varint(char* out, std::uint64_t value) {
+  for (; value >= 0x80; value >>= 7) *out++ = static_cast<char>(value | 0x80);
+  *out++ = static_cast<char>(value);
+  return out;
+}
+
 inline void put_varint(std::string& out, std::uint64_t value) {
-  while (value >= 0x80) {
-    out.push_back(static_cast<char>((value & 0x7f) | 0x80));
-    value >>= 7;
-  }
-  out.push_back(static_cast<char>(value));
+  std::array<char, kMaxVarint> bytes;
+  out.append(bytes.data(), put_varint(bytes.data(), value));
 }
 
 // Reads from the front; false when the bytes end too early or the number has more than 64 bits.

@@ -7,7 +7,8 @@
 namespace blockwatch::bench {
 
 struct BareCopy {
-  double seconds = 0;      // in transactions; reading `from` is not counted
+  double seconds = 0;  // in transactions; reading `from` is not counted
+  double cpu_seconds = 0;
   std::uint64_t rows = 0;  // of all tables
   std::uint64_t tables = 0;
 };

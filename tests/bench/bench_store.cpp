@@ -125,6 +125,7 @@ void run(const Options& options) {
     const auto n = static_cast<double>(rows);
     lines.add("bare SQLite, the same tables",
               {{"rows_per_s", n / bare.seconds},
+               {"rows_per_cpu_s", n / bare.cpu_seconds},
                {"rows_of_all_tables", static_cast<double>(bare.rows)},
                {"tables", static_cast<double>(bare.tables)},
                {"bytes_per_row", file_bytes(folder.path("bare.db")) / n}});

@@ -82,7 +82,9 @@ std::vector<StoredBlock<Value>> finish(PostingEncoder<Value>& encoder) {
 template <class Value>
 std::vector<StoredBlock<Value>> encode(const Groups<Value>& groups) {
   PostingEncoder<Value> encoder;
-  for (const auto& [value, positions] : groups) encoder.add(value, positions);
+  for (const auto& [value, positions] : groups) {
+    for (std::uint32_t position : positions) encoder.add(value, position);
+  }
   return finish(encoder);
 }
 
@@ -193,11 +195,11 @@ TEST(Posting, GroupsAreJoinedAsTheyAre) {
 
 TEST(Posting, AnEncoderStartsAgainAfterItWasFinished) {
   PostingEncoder<std::int64_t> encoder;
-  std::vector<std::uint32_t> positions{3, 9};
-  encoder.add(7, positions);
+  encoder.add(7, 3);
   ASSERT_EQ(finish(encoder).size(), 1U);
   EXPECT_TRUE(finish(encoder).empty());
-  encoder.add(5, positions);
+  encoder.add(5, 3);
+  encoder.add(5, 9);
   auto blocks = finish(encoder);
   ASSERT_EQ(blocks.size(), 1U);
   EXPECT_EQ(blocks[0].value, 5);

@@ -92,6 +92,63 @@ TEST_F(Codec, ValuesThatColumnsHoldCostNoBytes) {
   expect_round_trip(event);
 }
 
+// What is nearly the text of a column is kept as it is, also right after an event that had the
+// column's text itself.
+TEST_F(Codec, NearlyTheTextOfAColumnIsNotTheColumn) {
+  Event event;
+  const auto expect_both = [&](std::string_view exact, std::string_view near) {
+    for (std::optional<Direction> direction :
+         {std::optional<Direction>(), std::optional(Direction::kInbound),
+          std::optional(Direction::kOutbound), std::optional(Direction::kForward)}) {
+      SCOPED_TRACE(near);
+      event.direction = direction;
+      RawField raw[] = {{"Value", exact}};
+      event.raw = raw;
+      expect_round_trip(event);
+      raw[0].value = near;
+      expect_round_trip(event);
+    }
+  };
+  event.process_id = 7;
+  for (std::string_view near :
+       {"", "07", "7 ", " 7", "+7", "77", "8", ":", "/", "18446744073709551623",
+        "00000000000000000007", "0000000000000000000000000000000000007"}) {
+    expect_both("7", near);
+  }
+  event.process_id = 0;
+  for (std::string_view near : {"", "00", "-", "18446744073709551616"}) expect_both("0", near);
+  event.process_id.reset();
+  event.filter_id = UINT64_MAX;
+  for (std::string_view near : {"-1", "018446744073709551615", "9223372036854775807"}) {
+    expect_both("18446744073709551615", near);
+  }
+  event.filter_id.reset();
+  event.local_address = parse_ip_address("1.2.3.40");
+  for (std::string_view near :
+       {"1.2.3.4", "1.2.3.040", "1.2.3.40.", "01.2.3.40", "1.2.3.401", "::ffff:1.2.3.40"}) {
+    expect_both("1.2.3.40", near);
+  }
+}
+
+TEST_F(Codec, FieldsThatChangePlacesWithTheDirectionNeedATemplateForEach) {
+  Event event;
+  event.local_port = 80;
+  event.remote_port = 50'000;
+  for (int i = 0; i < 100; ++i) {
+    const bool inbound = i % 3 == 0;
+    event.direction = inbound ? Direction::kInbound : Direction::kOutbound;
+    RawField raw[] = {{"SourcePort", inbound ? "50000" : "80"},
+                      {"DestPort", inbound ? "80" : "50000"},
+                      {"Direction", inbound ? "%%14592" : "%%14593"}};
+    event.raw = raw;
+    std::string row;
+    encode(event, row);
+    EXPECT_TRUE(row.empty());
+    expect_round_trip(event);
+  }
+  EXPECT_EQ(templates_.size(), 2U);
+}
+
 TEST_F(Codec, AFieldWithManySpellingsDoesNotMakeManyTemplates) {
   for (int i = 0; i < 5000; ++i) {
     std::string value = std::to_string(i);

@@ -1,0 +1,52 @@
+#pragma once
+// Comparing and hashing short texts without a call: every value of every event is compared.
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+
+namespace blockwatch {
+
+template <class Word>
+Word word_at(const char* bytes) {
+  Word word;
+  std::memcpy(&word, bytes, sizeof word);
+  return word;
+}
+
+// x == y.
+inline bool same_text(std::string_view x, std::string_view y) {
+  if (x.size() != y.size()) return false;
+  const std::size_t size = x.size();
+  // The first and the last word of the text, which may overlap.
+  const auto same_ends = [&]<class Word>(Word) {
+    const std::size_t last = size - sizeof(Word);
+    return word_at<Word>(x.data()) == word_at<Word>(y.data()) &&
+           word_at<Word>(x.data() + last) == word_at<Word>(y.data() + last);
+  };
+  if (size > 16) return std::memcmp(x.data(), y.data(), size) == 0;
+  if (size >= 8) return same_ends(std::uint64_t{});
+  if (size >= 4) return same_ends(std::uint32_t{});
+  if (size >= 2) return same_ends(std::uint16_t{});
+  return size == 0 || x.front() == y.front();
+}
+
+// For tables in memory; the same text has the same hash in one program only.
+struct TextHash {
+  using is_transparent = void;
+  std::size_t operator()(std::string_view text) const noexcept {
+    std::uint64_t hash = text.size();
+    const auto mix = [&](std::uint64_t word) {
+      hash = (hash ^ word) * 0xff51afd7ed558ccdU;
+      hash ^= hash >> 32;
+    };
+    for (; text.size() > 8; text.remove_prefix(8)) mix(word_at<std::uint64_t>(text.data()));
+    std::uint64_t rest = 0;
+    text.copy(reinterpret_cast<char*>(&rest), sizeof rest);
+    mix(rest);
+    return static_cast<std::size_t>(hash);
+  }
+};
+
+}  // namespace blockwatch
