@@ -23,7 +23,8 @@ struct Origin {
   Value literal;            // kLiteral: in the plan's copy of the template
 };
 
-// The values of one template instance, found once for all fields that need them.
+// The values of one template instance, found once for all fields that need them. Most instances
+// have values of the same sizes and types as the one before, hence in the same places.
 class InstanceValues {
  public:
   enum class Outcome : std::uint8_t { kRead, kTooMany, kBroken };
@@ -32,7 +33,8 @@ class InstanceValues {
 
   // Null when the origin is absent or names a value that the instance does not have.
   Value of(const Origin& origin) const {
-    if (origin.kind == Origin::Kind::kValue && origin.index < table_.count) return at(origin.index);
+    if (origin.kind == Origin::Kind::kValue)
+      return origin.index < table_.count ? at(origin.index) : Value{};
     return origin.kind == Origin::Kind::kLiteral ? origin.literal : Value{};
   }
   const ValueTable& table() const { return table_; }
@@ -41,13 +43,18 @@ class InstanceValues {
 
  private:
   Value at(std::uint32_t index) const {
-    const std::uint8_t* const descriptor = chunk_ + table_.descriptors + std::size_t{4} * index;
-    return {descriptor[2], chunk_ + offsets_[index], load_u16(descriptor)};
+    const std::uint8_t* const descriptor = descriptors_ + std::size_t{4} * index;
+    return {descriptor[2], values_ + offsets_[index], load_u16(descriptor)};
   }
+  void find_offsets();
 
-  const std::uint8_t* chunk_ = nullptr;
+  const std::uint8_t* descriptors_ = nullptr;
+  const std::uint8_t* values_ = nullptr;
   ValueTable table_;
-  std::array<std::uint32_t, kMaxPlannedValues> offsets_;  // in the chunk
+  // From values_, with what they were found for: all descriptors but the last, which moves nothing.
+  std::array<std::uint32_t, kMaxPlannedValues> offsets_{};
+  std::array<std::uint8_t, 4 * (kMaxPlannedValues - 1)> shape_;
+  std::size_t shape_size_ = 0;
 };
 
 // What the last record with a template held: most of it is the same in the next one.
