@@ -14,7 +14,7 @@ namespace blockwatch::evtx {
 
 // Enough that the calls cost little, few enough that the chunks and the events made of them stay in
 // the processor's cache.
-inline constexpr std::uint64_t kPieceChunks = 4;
+inline constexpr std::uint64_t kPieceChunks = 6;
 inline constexpr std::uint64_t kPieceSize = kPieceChunks * kChunkSize;
 
 // The part of the file that chunks can be in, as long as the file was when reading began.
