@@ -195,8 +195,9 @@ bool Plan::is_of(const Bytes& chunk, const TemplateDefinition& definition) const
 void Plan::begin_list(TextArena& arena, std::uint64_t list_number) {
   last_.list_number = list_number;
   for (Field& field : fields_) field.descriptor = 0;
-  last_.raw.clear();
-  for (const std::string& name : names_) last_.raw.push_back({arena.copy(name), {}});
+  const std::span<RawField> raw = arena.array<RawField>(names_.size());
+  for (std::size_t i = 0; i < raw.size(); ++i) raw[i] = {arena.copy(names_[i]), {}};
+  last_.raw = raw.data();
   last_.fields = {};
 }
 

@@ -33,8 +33,7 @@ class InstanceValues {
 
   // Null when the origin is absent or names a value that the instance does not have.
   Value of(const Origin& origin) const {
-    if (origin.kind == Origin::Kind::kValue)
-      return origin.index < table_.count ? at(origin.index) : Value{};
+    if (origin.kind == Origin::Kind::kValue && origin.index < table_.count) return at(origin.index);
     return origin.kind == Origin::Kind::kLiteral ? origin.literal : Value{};
   }
   const ValueTable& table() const { return table_; }
@@ -51,7 +50,7 @@ class InstanceValues {
   const std::uint8_t* descriptors_ = nullptr;
   const std::uint8_t* values_ = nullptr;
   ValueTable table_;
-  // From values_, with what they were found for: all descriptors but the last, which moves nothing.
+  // From values_, and what they were found for: all descriptors but the last, which moves nothing.
   std::array<std::uint32_t, kMaxPlannedValues> offsets_{};
   std::array<std::uint8_t, 4 * (kMaxPlannedValues - 1)> shape_;
   std::size_t shape_size_ = 0;
@@ -60,8 +59,8 @@ class InstanceValues {
 // What the last record with a template held: most of it is the same in the next one.
 struct LastRecord {
   std::uint64_t list_number = 0;
-  std::vector<RawField> raw;
-  Event fields;  // what they stand for
+  const RawField* raw = nullptr;  // in the list's arena
+  Event fields;                   // what they stand for
 };
 
 // What a template stands for: a whole record, or the content of <Event>.
