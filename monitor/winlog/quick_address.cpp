@@ -64,7 +64,8 @@ bool read_dotted(std::string_view text, std::optional<IpAddress>& address) noexc
   const unsigned d = bytes(std::countl_zero(last_dots));
   const unsigned c = bytes(std::countl_zero(last_dots << (8 * d & 63) << 8));
   const auto wrong = [](unsigned digits) { return digits - 1 > 2; };
-  if ((wrong(a) | wrong(b) | wrong(c) | wrong(d)) || a + b + c + d + 3 != text.size()) return false;
+  if (wrong(a) || wrong(b) || wrong(c) || wrong(d) || a + b + c + d + 3 != text.size())
+    return false;
 
   const auto end = [](std::uint64_t word) { return static_cast<std::uint32_t>(word >> 32); };
   std::uint64_t bad = 0;
