@@ -17,17 +17,46 @@ constexpr std::uint8_t kTemplateToken = 0x0c;
 constexpr std::uint32_t kFragmentHeaderSize = 4;
 constexpr std::uint32_t kTrailerSize = 4;  // the copy of the record's size
 
+// Requires n < 100,000,000, and room for 8 characters. Without a branch for each digit: the
+// processor cannot guess how many there are.
+char* put_short_number(std::uint32_t n, char* out) {
+  // Four digits in each half, then two in each quarter, then one in each byte, the first one
+  // lowest.
+  std::uint64_t digits = n / 10'000 | std::uint64_t{n % 10'000} << 32;
+  const std::uint64_t hundreds = (digits * 10'486 >> 20) & 0x7F'0000'007F;
+  digits = hundreds | (digits - 100 * hundreds) << 16;
+  const std::uint64_t tens = (digits * 103 >> 10) & 0x000F'000F'000F'000F;
+  digits = tens | (digits - 10 * tens) << 8;
+  const auto zeros = static_cast<unsigned>(std::countr_zero(digits | std::uint64_t{1} << 56)) / 8;
+  const std::uint64_t text = (digits | 0x3030'3030'3030'3030) >> (8 * zeros);
+  std::memcpy(out, &text, sizeof text);
+  return out + 8 - zeros;
+}
+
 char* put_number(std::uint64_t n, bool hexadecimal, char* out) {
   constexpr int kMaxDigits = 20;
-  if (!hexadecimal) {
-    // Numbers are small, and quicker written as such.
-    return n <= std::numeric_limits<std::uint32_t>::max()
-               ? std::to_chars(out, out + kMaxDigits, static_cast<std::uint32_t>(n)).ptr
-               : std::to_chars(out, out + kMaxDigits, n).ptr;
+  if (hexadecimal) {
+    *out++ = '0';
+    *out++ = 'x';
+    return std::to_chars(out, out + kMaxDigits, n, 16).ptr;
   }
-  *out++ = '0';
-  *out++ = 'x';
-  return std::to_chars(out, out + kMaxDigits, n, 16).ptr;
+  return std::endian::native == std::endian::little && n < 100'000'000
+             ? put_short_number(static_cast<std::uint32_t>(n), out)
+             : std::to_chars(out, out + kMaxDigits, n).ptr;
+}
+
+// The number that a text of one to eight digits holds; false: it is another text. Requires what
+// every value of a chunk has: 16 bytes before its end.
+bool read_digits(Value value, std::uint64_t& number) {
+  if (value.size - 2 > 14) return false;
+  const unsigned others = 64 - 8 * (value.size / 2);  // bits
+  const std::uint64_t text = narrow_eight(value.bytes + (value.size & ~1U) - 16) >> others;
+  std::uint64_t digits = (text ^ 0x3030'3030'3030'3030) << others;
+  if (((digits | (digits + 0x7676'7676'7676'7676)) & 0x8080'8080'8080'8080) != 0) return false;
+  digits = (digits * 10 + (digits >> 8)) & 0x00FF'00FF'00FF'00FF;
+  digits = (digits * 100 + (digits >> 16)) & 0x0000'FFFF'0000'FFFF;
+  number = (digits * 10'000 + (digits >> 32)) & 0xFFFF'FFFF;
+  return true;
 }
 
 template <class Int>
@@ -58,41 +87,30 @@ bool find_value(Bytes chunk, std::uint32_t table, std::uint32_t end, std::uint32
   return true;
 }
 
-// Makes the values those of the plan's last record; `changed` gets a bit for each field that
-// differs from the one before. False: they do not fit.
-bool take_values(Bytes chunk, const ValueTable& values, Plan& plan, std::uint64_t& changed) {
-  const std::uint8_t* descriptor = chunk.at(values.descriptors);
-  const std::uint8_t* const behind = chunk.at(values.values);  // the last descriptor
-  const std::uint8_t* bytes = behind;
-  std::uint32_t left = values.end - values.values;
-  const auto pass = [&](std::uint32_t size) {
+// Goes through the values of an instance.
+struct ValueCursor {
+  const std::uint8_t* descriptor;  // of the next value
+  const std::uint8_t* behind;      // the last descriptor
+  const std::uint8_t* bytes;
+  std::uint32_t left;
+
+  ValueCursor(Bytes chunk, const ValueTable& values)
+      : descriptor(chunk.at(values.descriptors)),
+        behind(chunk.at(values.values)),
+        bytes(behind),
+        left(values.end - values.values) {}
+
+  bool at_end() const { return descriptor == behind; }
+  // False: the value does not fit. Requires that there is one.
+  bool next() {
+    const std::uint32_t size = load_u16(descriptor);
     if (size > left) return false;
-    left -= size;
-    bytes += size;
     descriptor += 4;
+    bytes += size;
+    left -= size;
     return true;
-  };
-  for (std::uint32_t i = 0; i < plan.first_value(); ++i) {
-    if (!pass(load_u16(descriptor))) return false;
   }
-  std::uint64_t bit = 1;
-  for (Plan::Field& field : plan.fields()) {
-    const std::uint32_t described = load_u32(descriptor);
-    const std::uint32_t size = described & 0xFFFF;
-    const std::uint8_t* const value = bytes;
-    if (!pass(size)) return false;
-    if (described != field.descriptor || !same_bytes(value, field.bytes, size)) {
-      changed |= bit;
-      field.descriptor = described;
-    }
-    field.bytes = value;  // the newest are the ones in the processor's cache
-    bit <<= 1;
-  }
-  while (descriptor != behind) {
-    if (!pass(load_u16(descriptor))) return false;
-  }
-  return true;
-}
+};
 
 }  // namespace
 
@@ -209,7 +227,7 @@ const char* ChunkDecoder::read_record(const Record& record) {
   return winlog::tells_of_filters(event_id) ? read_generally(record) : nullptr;
 }
 
-bool ChunkDecoder::is_ours(const Value& provider) {
+bool ChunkDecoder::is_ours(Value provider) {
   if (our_provider_.bytes != nullptr && same(provider, our_provider_)) return true;
   std::string text(max_text_size(provider), '\0');
   text.resize(static_cast<std::size_t>(render(provider, text.data()) - text.data()));
@@ -298,47 +316,69 @@ const char* ChunkDecoder::add_planned(const winlog::SystemFields& system, Plan& 
   // One allocation for the fields and all their texts: no value is in two fields.
   const std::size_t raw_size = fields.size() * sizeof(RawField);
   const std::size_t room = max_text_size(fields.size(), values.end - values.values);
-  char* const raw = arena.allocate(raw_size + room, alignof(RawField));
-  char* const texts = raw + raw_size;
+  char* const memory = arena.allocate(raw_size + room, alignof(RawField));
+  char* const texts = memory + raw_size;
   char* out = texts;
-  std::uint64_t changed = 0;
-  if (!take_values(chunk_.bytes, values, plan, changed)) {
-    arena.shrink(raw_size + room);
-    plan.forget_last();
-    return "a template's values do not fit";
-  }
-  for (; changed != 0; changed &= changed - 1) {
-    const auto i = static_cast<std::size_t>(std::countr_zero(changed));
-    const Value value = fields[i].value();
-    const winlog::FieldRole role = fields[i].role;
-    std::string_view& text = last.raw[i].value;
-    const bool is_string = value.is(ValueType::kString);  // as most are
-    if (const auto number = is_string ? std::nullopt : unsigned_value(value)) {
-      char* const begin = out;
-      out = put_number(*number, is_hexadecimal(value), out);
-      text = {begin, out};
-      if (winlog::is_number(role)) {
-        winlog::EventMaker::set_number(last.fields, role, *number);
-        continue;
-      }
-    } else if (value.is(ValueType::kBinXml) || (value.type & kArrayFlag) != 0) {
-      break;
-    } else {
-      text = texts_.text(value, out);
+  auto* const raw = reinterpret_cast<RawField*>(memory);
+  if (raw_size > 0) std::memcpy(memory, last.raw, raw_size);
+  ValueCursor cursor(chunk_.bytes, values);
+  bool fits = true;
+  bool planned = true;
+  for (std::uint32_t i = plan.first_value(); fits && i > 0; --i) fits = cursor.next();
+  RawField* recorded = raw;
+  for (Plan::Field& field : fields) {
+    const std::uint32_t described = load_u32(cursor.descriptor);
+    const std::uint8_t* const bytes = cursor.bytes;
+    fits = fits && cursor.next();
+    if (!fits) break;
+    const bool same =
+        described == field.descriptor && same_bytes(bytes, field.bytes, described & 0xFFFF);
+    field.bytes = bytes;  // the newest are the ones in the processor's cache
+    if (!same) {
+      field.descriptor = described;
+      planned = take_field(field, last.fields, recorded->value, out);
+      if (!planned) break;
     }
-    maker_.set_text(last.fields, role, text);
+    ++recorded;
   }
+  while (fits && planned && !cursor.at_end()) fits = cursor.next();
   arena.shrink(room - static_cast<std::size_t>(out - texts));
-  if (changed != 0) {
+  if (!fits || !planned) {
     plan.forget_last();
-    return read_generally(record);
+    return fits ? read_generally(record) : "a template's values do not fit";
   }
+  last.raw = raw;
   if (winlog::is_misplaced(system)) return complain(winlog::why_misplaced(system));
-  if (raw_size > 0) std::memcpy(raw, last.raw.data(), raw_size);
-  maker_.add(last.fields, system, {reinterpret_cast<const RawField*>(raw), fields.size()},
-             list().events);
+  maker_.add(last.fields, system, {raw, fields.size()}, list().events);
   finish_event();
   return nullptr;
+}
+
+// A field that is not what it was in the last record. False: it is nothing for a plan.
+bool ChunkDecoder::take_field(const Plan::Field& field, Event& event, std::string_view& text,
+                              char*& out) {
+  const Value value = field.value();
+  char* const begin = out;
+  std::uint64_t number = 0;
+  bool is_number = winlog::is_number(field.role);
+  if (value.is(ValueType::kString)) {
+    text = texts_.text(value, out);
+    is_number = is_number && read_digits(value, number);
+  } else if (read_unsigned(value, number)) {
+    out = put_number(number, is_hexadecimal(value), out);
+    text = {begin, out};
+  } else if (value.is(ValueType::kBinXml) || (value.type & kArrayFlag) != 0) {
+    return false;
+  } else {
+    text = texts_.text(value, out);
+    is_number = false;
+  }
+  if (is_number) {
+    winlog::EventMaker::set_number(event, field.role, number);
+  } else {
+    maker_.set_text(event, field.role, text);
+  }
+  return true;
 }
 
 const char* ChunkDecoder::read_generally(const Record& record) {

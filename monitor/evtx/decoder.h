@@ -98,12 +98,13 @@ class ChunkDecoder {
                            std::uint16_t event_id);
   const char* add_planned(const winlog::SystemFields& system, Plan& plan, const ValueTable& values,
                           const Record& record);
+  bool take_field(const Plan::Field& field, Event& event, std::string_view& text, char*& out);
   const char* read_generally(const Record& record);
   void take_evidence(PlanCache::Entry& entry, const TemplateInstance& instance,
                      const Record& record, std::uint32_t event_id);
   void add_evidence(std::string_view host, std::uint32_t event_id, std::uint8_t version);
 
-  bool is_ours(const Value& provider);
+  bool is_ours(Value provider);
   const char* complain(Error error);
   void finish_event();
 

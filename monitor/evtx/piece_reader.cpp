@@ -19,7 +19,7 @@ PieceReader::PieceReader(const ByteSource& bytes, const ChunkRange& range,
     : bytes_(bytes),
       range_(range),
       options_(options),
-      buffer_(std::make_unique_for_overwrite<std::uint8_t[]>(kPieceSize)),
+      buffer_(std::make_unique_for_overwrite<Buffer>()),
       decoder_(options) {}
 
 Piece PieceReader::read(std::uint64_t number) {
@@ -69,7 +69,7 @@ bool PieceReader::read_span(std::uint64_t offset, std::uint64_t end, std::size_t
   const std::uint64_t wanted = end - offset;
   // Chunks stay where they are in the buffer until the piece is done: texts are found there again,
   // so each span of a piece has a place of its own.
-  std::uint8_t* const base = buffer_.get() + place;
+  std::uint8_t* const base = buffer_->bytes.data() + place;
   const auto got = bytes_.read_at(offset, base, static_cast<std::size_t>(wanted));
   // What stands before the place that cannot be read is read all the same.
   if (!got && wanted > kChunkSize) return read_chunks(offset, end, place, piece);

@@ -195,8 +195,9 @@ bool Plan::is_of(const Bytes& chunk, const TemplateDefinition& definition) const
 void Plan::begin_list(TextArena& arena, std::uint64_t list_number) {
   last_.list_number = list_number;
   for (Field& field : fields_) field.descriptor = 0;
-  last_.raw.clear();
-  for (const std::string& name : names_) last_.raw.push_back({arena.copy(name), {}});
+  const std::span<RawField> raw = arena.array<RawField>(names_.size());
+  for (std::size_t i = 0; i < raw.size(); ++i) raw[i] = {arena.copy(names_[i]), {}};
+  last_.raw = raw.data();
   last_.fields = {};
 }
 
@@ -208,15 +209,23 @@ InstanceValues::Outcome InstanceValues::read(const Bytes& chunk, std::uint32_t a
     return read_values(chunk, at, end, table_) ? Outcome::kTooMany : Outcome::kBroken;
   const std::uint32_t values = at + 4 + 4 * count;
   if (values > end) return Outcome::kBroken;
-  chunk_ = chunk.at(0);
-  std::uint32_t offset = values;
-  const std::uint8_t* descriptor = chunk.at(at + 4);
-  for (std::uint32_t i = 0; i < count; ++i, descriptor += 4) {
-    offsets_[i] = offset;
-    offset += load_u16(descriptor);
+  descriptors_ = chunk.at(at + 4);
+  values_ = chunk.at(values);
+  table_ = {count, at + 4, values, values};
+  if (count == 0) return Outcome::kRead;
+  const std::size_t shape_size = std::size_t{4} * (count - 1);
+  if (shape_size != shape_size_ || !equal(descriptors_, shape_.data(), shape_size)) {
+    shape_size_ = shape_size;
+    find_offsets();
   }
-  table_ = {count, at + 4, values, offset};
-  return offset <= end ? Outcome::kRead : Outcome::kBroken;
+  table_.end += offsets_[count - 1] + load_u16(descriptors_ + shape_size);
+  return table_.end <= end ? Outcome::kRead : Outcome::kBroken;
+}
+
+void InstanceValues::find_offsets() {
+  std::copy_n(descriptors_, shape_size_, shape_.data());
+  for (std::size_t i = 0; 4 * i < shape_size_; ++i)
+    offsets_[i + 1] = offsets_[i] + load_u16(descriptors_ + 4 * i);
 }
 
 }  // namespace blockwatch::evtx

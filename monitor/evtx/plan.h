@@ -23,7 +23,8 @@ struct Origin {
   Value literal;            // kLiteral: in the plan's copy of the template
 };
 
-// The values of one template instance, found once for all fields that need them.
+// The values of one template instance, found once for all fields that need them. Most instances
+// have values of the same sizes and types as the one before, hence in the same places.
 class InstanceValues {
  public:
   enum class Outcome : std::uint8_t { kRead, kTooMany, kBroken };
@@ -41,20 +42,25 @@ class InstanceValues {
 
  private:
   Value at(std::uint32_t index) const {
-    const std::uint8_t* const descriptor = chunk_ + table_.descriptors + std::size_t{4} * index;
-    return {descriptor[2], chunk_ + offsets_[index], load_u16(descriptor)};
+    const std::uint8_t* const descriptor = descriptors_ + std::size_t{4} * index;
+    return {descriptor[2], values_ + offsets_[index], load_u16(descriptor)};
   }
+  void find_offsets();
 
-  const std::uint8_t* chunk_ = nullptr;
+  const std::uint8_t* descriptors_ = nullptr;
+  const std::uint8_t* values_ = nullptr;
   ValueTable table_;
-  std::array<std::uint32_t, kMaxPlannedValues> offsets_;  // in the chunk
+  // From values_, and what they were found for: all descriptors but the last, which moves nothing.
+  std::array<std::uint32_t, kMaxPlannedValues> offsets_{};
+  std::array<std::uint8_t, 4 * (kMaxPlannedValues - 1)> shape_;
+  std::size_t shape_size_ = 0;
 };
 
 // What the last record with a template held: most of it is the same in the next one.
 struct LastRecord {
   std::uint64_t list_number = 0;
-  std::vector<RawField> raw;
-  Event fields;  // what they stand for
+  const RawField* raw = nullptr;  // in the list's arena
+  Event fields;                   // what they stand for
 };
 
 // What a template stands for: a whole record, or the content of <Event>.

@@ -9,14 +9,17 @@ namespace {
 constexpr std::uint32_t kMinCachedBytes = 12;  // of a SID with one authority
 
 // A few samples of the bytes tell texts apart well enough: a wrong guess only costs a conversion.
+// Paths differ near their end, before ".exe". Requires kMinCachedBytes.
 std::size_t hash(const std::uint8_t* p, std::uint32_t n) {
-  std::uint64_t factor = 0x9E3779B97F4A7C15;
-  std::uint64_t sum = (load_u64(p + n - 8) ^ n) * factor;
-  for (std::uint32_t at = 0; at + 8 <= n; at += 32) {
-    factor += 0xFF51AFD7ED558CCE;
-    sum += load_u64(p + at) * factor;
+  constexpr std::uint64_t kFactor = 0x9E3779B97F4A7C15;
+  constexpr std::uint32_t kEnd = 32;
+  std::uint64_t sum = load_u64(p) * kFactor + load_u64(p + n - 8) + n;
+  if (n >= kEnd) {
+    sum = sum * kFactor + load_u64(p + n - 16);
+    sum = sum * kFactor + load_u64(p + n - 24);
+    sum = sum * kFactor + load_u64(p + n - kEnd) + load_u64(p + n / 2);
   }
-  return static_cast<std::size_t>(sum >> 40);
+  return static_cast<std::size_t>(sum * kFactor >> 40);
 }
 
 std::string_view put(Value value, char*& out) {

@@ -63,6 +63,24 @@ bool put_ascii(const std::uint8_t* text, char* out) noexcept {
   }
 }
 
+// Eight units as characters, the first one lowest; of a unit that is not ASCII the character is not
+// ASCII or 0.
+inline std::uint64_t narrow_eight(const std::uint8_t* text) noexcept {
+#ifdef BLOCKWATCH_SSE2
+  const __m128i units = _mm_loadu_si128(reinterpret_cast<const __m128i*>(text));
+  std::uint64_t characters = 0;
+  _mm_storel_epi64(reinterpret_cast<__m128i*>(&characters), _mm_packus_epi16(units, units));
+  return characters;
+#else
+  std::uint64_t characters = 0;
+  for (unsigned i = 8; i > 0; --i) {
+    const std::uint16_t unit = load_u16(text + std::size_t{2} * (i - 1));
+    characters = characters << 8 | (unit < 0x80 ? unit : 0U);
+  }
+  return characters;
+#endif
+}
+
 // As utf16_to_utf8, quick for ASCII text.
 inline char* ascii_utf16_to_utf8(const std::uint8_t* text, std::size_t units, char* out) noexcept {
   // The last step may overlap the one before.

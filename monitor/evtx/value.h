@@ -66,32 +66,41 @@ constexpr std::size_t max_text_size(std::size_t count, std::size_t size) noexcep
 // does not fit its type is written as hexadecimal bytes, so that nothing is lost or made up.
 char* render(const Value& value, char* out) noexcept;
 
-// The value if it is an unsigned integer, decimal or hexadecimal, of its type's size.
-inline std::optional<std::uint64_t> unsigned_value(Value value) noexcept {
+// The value if it is an unsigned integer, decimal or hexadecimal, of its type's size. By
+// reference, because an optional goes through memory, and floods would wait for it.
+inline bool read_unsigned(Value value, std::uint64_t& number) noexcept {
   switch (static_cast<ValueType>(value.type)) {
     case ValueType::kUInt8:
-      if (value.size == 1) return *value.bytes;
-      break;
+      if (value.size != 1) return false;
+      number = *value.bytes;
+      return true;
     case ValueType::kUInt16:
-      if (value.size == 2) return load_u16(value.bytes);
-      break;
+      if (value.size != 2) return false;
+      number = load_u16(value.bytes);
+      return true;
     case ValueType::kUInt32:
     case ValueType::kHexInt32:
-      if (value.size == 4) return load_u32(value.bytes);
-      break;
+      if (value.size != 4) return false;
+      number = load_u32(value.bytes);
+      return true;
     case ValueType::kUInt64:
     case ValueType::kHexInt64:
-      if (value.size == 8) return load_u64(value.bytes);
-      break;
+      if (value.size != 8) return false;
+      number = load_u64(value.bytes);
+      return true;
     default:
-      break;
+      return false;
   }
-  return std::nullopt;
+}
+inline std::optional<std::uint64_t> unsigned_value(Value value) noexcept {
+  std::uint64_t number = 0;
+  return read_unsigned(value, number) ? std::optional(number) : std::nullopt;
 }
 
 // Most values are short: the first and the last bytes, which may overlap, are all there are.
 inline bool same_bytes(const std::uint8_t* a, const std::uint8_t* b, std::uint32_t n) noexcept {
-  if (n > 32) return std::memcmp(a, b, n) == 0;
+  // Paths begin alike and end in ".exe".
+  if (n > 32) return load_u64(a + n - 16) == load_u64(b + n - 16) && std::memcmp(a, b, n) == 0;
   if (n >= 8) {
     if (load_u64(a) != load_u64(b) || load_u64(a + n - 8) != load_u64(b + n - 8)) return false;
     return n <= 16 ||
@@ -106,7 +115,7 @@ inline bool same_bytes(const std::uint8_t* a, const std::uint8_t* b, std::uint32
 
 // Of one type, with the same bytes; literals are often one and the same.
 inline bool same(Value a, Value b) noexcept {
-  return a.size == b.size && a.type == b.type &&
+  return ((a.size ^ b.size) | static_cast<std::uint32_t>(a.type ^ b.type)) == 0 &&
          (a.bytes == b.bytes || same_bytes(a.bytes, b.bytes, a.size));
 }
 

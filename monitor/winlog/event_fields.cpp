@@ -164,8 +164,7 @@ Result<Event> to_event(const SystemFields& system, std::span<const RawField> dat
 }
 
 void EventMaker::set_any_text(Event& fields, FieldRole role, std::string_view text) {
-  winlog::set_text<Again::kReplace>(
-      fields, role, text, [this](std::string_view t) -> auto& { return addresses_.read(t); });
+  winlog::set_text<Again::kReplace>(fields, role, text, parse_ip_address);
 }
 
 void EventMaker::add(const Event& fields, const SystemFields& system,

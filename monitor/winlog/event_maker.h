@@ -9,8 +9,8 @@
 #include <string_view>
 #include <vector>
 
-#include "monitor/winlog/address_memo.h"
 #include "monitor/winlog/event_fields.h"
+#include "monitor/winlog/quick_address.h"
 
 namespace blockwatch::winlog {
 
@@ -59,6 +59,10 @@ class EventMaker {
       case FieldRole::kFilterOrigin:
         fields.filter_origin = text_or_absent(text);
         return;
+      case FieldRole::kSourceAddress:
+        return read_address(text, fields.local_address);
+      case FieldRole::kDestAddress:
+        return read_address(text, fields.remote_address);
       case FieldRole::kSourcePort:
         fields.local_port = fitting<std::uint16_t>(number(text));
         return;
@@ -107,7 +111,6 @@ class EventMaker {
   void set_any_text(Event& fields, FieldRole role, std::string_view text);
   std::optional<Reason> default_filter(std::string_view origin);
 
-  AddressMemo addresses_;
   std::string origin_;  // what default_filter_ was found for
   std::optional<Reason> default_filter_;
 };

@@ -183,6 +183,29 @@ struct HostKnowledge::Impl {
     }
     if (own == Own::kDest) swap_sides(event);
   }
+
+  static void settle(Event& event, Host& host, TextArena& text) {
+    const bool packet = event.event_id == 5152 || event.event_id == 5153;
+    const bool connection = event.event_id == 5156 || event.event_id == 5157;
+    const Scope scope = scope_of(event.event_id);
+    if (packet && event.event_version >= 1) host.generation = Generation::kNew;
+    if (event.direction == Direction::kInbound && packet) {
+      swap_sides(event);  // packet drops follow the packet's header on every version
+      if (event.remote_address && !is_group_side(event.local_address, event.remote_address, {})) {
+        host.learn(event.local_address);
+      }
+    } else if (event.direction == Direction::kInbound && connection) {
+      settle_connection(event, host);
+    } else if (event.direction == Direction::kOutbound || scope == Scope::kListen ||
+               scope == Scope::kBind) {
+      host.learn(event.local_address);
+    }
+    move_icmp_ports(event);
+    // What has no record number is recognised by its content, which must not depend on what came
+    // before.
+    if (!event.record_id || !event.filter_name.empty()) return;
+    if (const Filter* filter = host.filters.find(event)) set_filter(event, *filter, text);
+  }
 };
 
 HostKnowledge::HostKnowledge() : impl_(std::make_unique<Impl>()) {}
@@ -209,28 +232,9 @@ void HostKnowledge::observe(std::string_view host, const FilterChange& change) {
 }
 
 void HostKnowledge::settle(Event& event, TextArena& text) {
-  const bool packet = event.event_id == 5152 || event.event_id == 5153;
-  const bool connection = event.event_id == 5156 || event.event_id == 5157;
-  const Scope scope = scope_of(event.event_id);
-  std::optional<Host> stranger;
-  Host& host = event.host.size() > kMaxNameBytes ? stranger.emplace() : impl_->host(event.host);
-  if (packet && event.event_version >= 1) host.generation = Generation::kNew;
-  if (event.direction == Direction::kInbound && packet) {
-    swap_sides(event);  // packet drops follow the packet's header on every version
-    if (event.remote_address && !is_group_side(event.local_address, event.remote_address, {})) {
-      host.learn(event.local_address);
-    }
-  } else if (event.direction == Direction::kInbound && connection) {
-    Impl::settle_connection(event, host);
-  } else if (event.direction == Direction::kOutbound || scope == Scope::kListen ||
-             scope == Scope::kBind) {
-    host.learn(event.local_address);
-  }
-  move_icmp_ports(event);
-  // What has no record number is recognised by its content, which must not depend on what came
-  // before.
-  if (!event.record_id || !event.filter_name.empty()) return;
-  if (const Filter* filter = host.filters.find(event)) set_filter(event, *filter, text);
+  if (event.host.size() <= kMaxNameBytes) return Impl::settle(event, impl_->host(event.host), text);
+  Host stranger;
+  Impl::settle(event, stranger, text);
 }
 
 }  // namespace blockwatch::winlog
