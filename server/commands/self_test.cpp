@@ -1,10 +1,11 @@
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <iostream>
-#include <mutex>
 
 #include "monitor/name_resolver.h"
+#include "monitor/netevent_queue.h"
 #include "monitor/os_user.h"
 #include "server/audit_policy_file.h"
 #include "server/commands/commands.h"
@@ -58,32 +59,31 @@ void check_log(EventLogApi& log, const HostFacts& facts, Checks& checks) {
   checks.push_back(check_filter_names(*recent, fault));
 }
 
-// Keeps what the engine tells about a port.
+// Hears what the engine tells meanwhile.
 class NetEventWatch {
  public:
   explicit NetEventWatch(NetEventApi* api) {
     if (api == nullptr) return;
-    auto session = api->open([this](NetEvent&& event) {
-      std::lock_guard lock(mutex_);
-      events_.push_back(std::move(event));
-    });
+    auto session = api->open([this](NetEvent&& event) { queue_.push(std::move(event)); });
     if (session) session_ = std::move(*session);
   }
 
-  Check told_of(std::uint16_t port) const {
-    std::lock_guard lock(mutex_);
-    for (const NetEvent& event : events_) {
-      if (is_drop(event.type) && event.remote_port == port) {
+  Check told_of(std::uint16_t port) {
+    // It may take longer than the log.
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(2);
+    do {
+      const auto taken = queue_.take(std::chrono::milliseconds(100));
+      if (std::ranges::any_of(taken.events,
+                              [port](const NetEvent& e) { return e.remote_port == port; })) {
         return {"net-event", Verdict::kOk, "the filtering engine told of it, too"};
       }
-    }
+    } while (std::chrono::steady_clock::now() < end);
     return {"net-event", Verdict::kWarning, "the filtering engine did not tell of it",
             "only --source netevent needs that"};
   }
 
  private:
-  mutable std::mutex mutex_;
-  std::vector<NetEvent> events_;              // guarded by mutex_
+  NetEventQueue queue_{1'000};
   std::unique_ptr<NetEventSession> session_;  // ends before what it fills
 };
 
@@ -97,7 +97,7 @@ Checks follow_attempt(EventLogApi& log, NetEventApi* engine, EventList& list) {
   if (!subscription) {
     return {failed_check("attempt", log_failure("follow the Security log", subscription.error()))};
   }
-  const NetEventWatch watch(engine);
+  NetEventWatch watch(engine);
   const auto attempt = attempt_blocked_connection();
   if (!attempt) return {failed_check("attempt", attempt.error(), "run as administrator")};
   Checks checks{check_attempt(*attempt)};

@@ -6,7 +6,9 @@
 //   layer     ID    NAME
 //   error     FUNCTION      NUMBER            what the function answers, whatever is asked
 //
-// Net events are in fake_net_events.cpp.
+// Net events are in fake_net_events.cpp. A filter that is added is taken to block a connection at
+// once: a record of it goes to the file that FAKE_EVENT_LOG names (see fake_log.h), a net event to
+// that of FAKE_NET_EVENTS.
 
 #include <windows.h>
 // After windows.h.
@@ -88,6 +90,15 @@ std::wstring text_of(const GUID& key) {
   return text.data();
 }
 
+void append_line(const wchar_t* variable, const std::string& line) {
+  std::array<wchar_t, 1024> path{};
+  GetEnvironmentVariableW(variable, path.data(), static_cast<DWORD>(path.size()));
+  std::FILE* file = _wfopen(path.data(), L"ab");
+  if (file == nullptr) return;
+  std::fputs((line + '\n').c_str(), file);
+  std::fclose(file);
+}
+
 // One object of Windows' making: the structure, and behind it what it points to.
 template <class T>
 struct Object {
@@ -153,6 +164,30 @@ __declspec(dllexport) DWORD WINAPI
   const Row row = row_of(L"provider", text_of(*key));
   if (row.empty()) return static_cast<DWORD>(FWP_E_PROVIDER_NOT_FOUND);
   *provider = &Object<FWPM_PROVIDER0>::make(row[2])->value;
+  return 0;
+}
+
+__declspec(dllexport) DWORD WINAPI
+    FwpmFilterAdd0(HANDLE engine, const FWPM_FILTER0* filter, PSECURITY_DESCRIPTOR, UINT64* id) {
+  if (const DWORD error = fake_error_of(L"FwpmFilterAdd0", engine); error != 0) return error;
+  if (text_of(filter->layerKey) != L"{C38D57D1-05A7-4C33-904F-7FBCEEE60E82}" ||
+      filter->action.type != FWP_ACTION_BLOCK || filter->numFilterConditions != 2 ||
+      filter->filterCondition[0].conditionValue.uint32 != 0x7F000001) {
+    return static_cast<DWORD>(FWP_E_INVALID_PARAMETER);
+  }
+  const std::string port = std::to_string(filter->filterCondition[1].conditionValue.uint16);
+  FILETIME now{};
+  GetSystemTimeAsFileTime(&now);
+  append_line(L"FAKE_NET_EVENTS",
+              "drop " +
+                  std::to_string(std::uint64_t{now.dwHighDateTime} << 32 | now.dwLowDateTime) +
+                  " 1 " + port);
+  append_line(L"FAKE_EVENT_LOG",
+              R"({"id":5157,"data":{"ProcessID":["u64",4],"Direction":["s","%%14593"],)"
+              R"("SourceAddress":["s","127.0.0.1"],"SourcePort":["s","1"],)"
+              R"("DestAddress":["s","127.0.0.1"],"DestPort":["s",")" +
+                  port + R"("],"Protocol":["u32",6],"FilterRTID":["u64",70001]}})");
+  *id = 70001;
   return 0;
 }
 
