@@ -101,8 +101,10 @@ Check check_policy(const Result<AuditPolicy>& policy, std::string_view kind,
                        ": blocked connections are " + (connection ? "" : "not ") +
                        "audited, dropped packets are " + (packet ? "" : "not ") + "audited"};
   if (conflict) check.found += "; changes would not last: " + *conflict;
-  if (!connection && !packet) {
-    check.verdict = kind == "file" ? Verdict::kWarning : Verdict::kFailed;
+  if (kind == "file") {
+    check.found += "; no source on this system depends on it";
+  } else if (!connection && !packet) {
+    check.verdict = Verdict::kFailed;
     check.advice = "nothing will be recorded: blockwatchd audit set --preset connections";
   } else if (!connection) {
     check.verdict = Verdict::kWarning;

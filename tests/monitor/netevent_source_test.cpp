@@ -35,7 +35,8 @@ class NetEventSourceTest : public testing::Test {
 
   Result<void> run(Steps steps = {}) {
     steps_ = std::move(steps);
-    asked_ = next_step_ = 0;
+    asked_ = 0;
+    next_step_ = 0;
     stop_ = std::stop_source();
     if (!source_) source_ = make_netevent_source(engine_.api(), options_);
     const auto emit = [this](EventBatch&& batch) {
@@ -44,7 +45,9 @@ class NetEventSourceTest : public testing::Test {
       lost_ += batch.lost;
       damaged_ += batch.damaged;
       position_ = batch.position;
-      if (store_) EXPECT_TRUE(store_->append(batch));
+      if (store_) {
+        EXPECT_TRUE(store_->append(batch));
+      }
       return true;
     };
     return source_->run(

@@ -11,8 +11,12 @@
 // The engine holds the last 150. Built with OLD_NET_EVENTS it has the functions of Windows 7 only.
 
 #include <windows.h>
-// After windows.h.
+// After windows.h. Its declarations of two that are defined here have other structures.
+#define FwpmNetEventEnum1 DeclaredEnum1
+#define FwpmNetEventSubscribe0 DeclaredSubscribe0
 #include <fwpmu.h>
+#undef FwpmNetEventEnum1
+#undef FwpmNetEventSubscribe0
 
 #include <array>
 #include <atomic>
