@@ -133,13 +133,14 @@ class NetEvents(Doubles):
     def test_a_flood_is_stored_or_counted(self):
         server = self.server()
         self.assertTrue(eventually(lambda: self.source(server)["state"] == "following"))
-        self.happen(f"drop {T0} 60000 1")
+        self.happen(f"drop {T0} 300000 1")
         self.assertTrue(eventually(
-            lambda: server.rows() + self.source(server)["lost"] == 60_000, 120))
+            lambda: server.rows() + self.source(server)["lost"] == 300_000, 120))
         lost = self.source(server)["lost"]
         self.assertEqual(sum(f["missing_records"] for f in self.facts(server, "records-dropped")),
                          lost)
-        print(f"{60_000 - lost} stored, {lost} lost and counted")
+        self.assertGreater(lost, 0)  # more than the queue holds and the store takes meanwhile
+        print(f"{300_000 - lost} stored, {lost} lost and counted")
         self.stop(server)
 
     def test_the_engine_restarts(self):
