@@ -281,7 +281,7 @@ class WindowsNetEvents final : public NetEventApi {
     std::array<wchar_t, 256> name{};
     auto size = static_cast<DWORD>(name.size());
     if (GetComputerNameExW(ComputerNameDnsFullyQualified, name.data(), &size) == FALSE) return {};
-    std::array<char, 3 * 256> utf8{};
+    std::array<char, 768> utf8{};  // three bytes for a unit
     WideCharToMultiByte(CP_UTF8, 0, name.data(), -1, utf8.data(), static_cast<int>(utf8.size()),
                         nullptr, nullptr);
     return utf8.data();

@@ -15,10 +15,9 @@ std::string mebibytes(std::uint64_t bytes) {
   return std::to_string(tenths / 10) + '.' + std::to_string(tenths % 10) + " MiB";
 }
 
-std::string listed(const std::vector<std::string>& words) {
-  std::string text;
-  for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
-  return text;
+void add_word(std::string& list, const std::string& word) {
+  if (!list.empty()) list += ", ";
+  list += word;
 }
 
 std::optional<IpAddress> raw_address(const Event& event, std::string_view name) {
@@ -139,18 +138,18 @@ Check check_shapes(const RecentEvents& recent) {
                                                                   {5157, 2, 18},
                                                                   {5157, 3, 19},
                                                                   {5159, 0, 8}});
-  std::vector<std::string> words;
+  std::string list;
   bool all_known = true;
   for (const auto& [shape, count] : recent.shapes) {
     const auto& [id, version, fields] = shape;
     const bool known =
         std::ranges::find(kKnown, std::tuple(id, int{version}, fields)) != kKnown.end();
     all_known = all_known && known;
-    words.push_back(std::to_string(id) + " version " + std::to_string(version) + " with " +
-                    std::to_string(fields) + " fields: " + std::to_string(count) +
-                    (known ? "" : " (not seen before)"));
+    add_word(list, std::to_string(id) + " version " + std::to_string(version) + " with " +
+                       std::to_string(fields) + " fields: " + std::to_string(count) +
+                       (known ? "" : " (not seen before)"));
   }
-  Check check{.name = "shapes", .found = listed(words)};
+  Check check{.name = "shapes", .found = list};
   if (recent.unreadable > 0) {
     check.found += "; " + std::to_string(recent.unreadable) + " records could not be read";
   }
@@ -192,13 +191,13 @@ Check check_orientation(const RecentEvents& recent, const std::vector<IpAddress>
   if (own.empty()) {
     return {"orientation", Verdict::kUnknown, "this computer's addresses cannot be read"};
   }
-  std::vector<std::string> words;
+  std::string list;
   for (const auto& [kind, count] : counts) {
-    words.push_back(kind + ": this computer is Source " + std::to_string(count.source) +
-                    " times, Dest " + std::to_string(count.dest) + " times, not clear " +
-                    std::to_string(count.neither) + " times");
+    add_word(list, kind + ": this computer is Source " + std::to_string(count.source) +
+                       " times, Dest " + std::to_string(count.dest) + " times, not clear " +
+                       std::to_string(count.neither) + " times");
   }
-  Check check{.name = "orientation", .found = listed(words)};
+  Check check{.name = "orientation", .found = list};
   if (wrong > 0) {
     check.verdict = Verdict::kWarning;
     check.found += "; taken for the other side " + std::to_string(wrong) + " times";
@@ -243,13 +242,13 @@ Check check_net_events(const EngineResult<bool>& collecting, const std::vector<N
   }
   std::map<std::uint32_t, std::uint64_t> types;
   for (const NetEvent& event : held) ++types[static_cast<std::uint32_t>(event.type)];
-  std::vector<std::string> words;
+  std::string list;
   for (const auto& [type, count] : types) {
-    words.push_back(std::to_string(count) + " of type " + std::to_string(type) +
-                    (is_drop(static_cast<NetEventType>(type)) ? " (a drop)" : ""));
+    add_word(list, std::to_string(count) + " of type " + std::to_string(type) +
+                       (is_drop(static_cast<NetEventType>(type)) ? " (a drop)" : ""));
   }
   return {"net-events", Verdict::kOk,
-          "collected; the engine holds " + (held.empty() ? std::string("none") : listed(words))};
+          "collected; the engine holds " + (held.empty() ? std::string("none") : list)};
 }
 
 Check check_attempt(const BlockAttempt& attempt) {
