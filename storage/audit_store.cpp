@@ -52,10 +52,6 @@ constexpr std::string_view kChangeColumns =
     "SELECT id, time, who, client, cause, state, backup, restores, reverts, revert_time, error "
     "FROM change ";
 
-void bind_optional(SqlStatement& statement, int index, const std::optional<std::int64_t>& value) {
-  value ? statement.bind(index, *value) : statement.bind_null(index);
-}
-
 std::optional<std::int64_t> optional_at(const SqlStatement& row, int column) {
   return row.is_null(column) ? std::nullopt : std::optional(row.integer(column));
 }
@@ -137,11 +133,11 @@ class AuditStore::Impl {
     row->bind_text(3, change.client);
     row->bind(4, static_cast<std::int64_t>(change.cause));
     row->bind(5, static_cast<std::int64_t>(AuditState::kStarted));
-    bind_optional(*row, 6, change.backup);
-    bind_optional(*row, 7, change.restores);
-    bind_optional(*row, 8, change.reverts);
-    bind_optional(*row, 9,
-                  change.revert_time ? std::optional(change.revert_time->ticks) : std::nullopt);
+    row->bind_optional(6, change.backup);
+    row->bind_optional(7, change.restores);
+    row->bind_optional(8, change.reverts);
+    row->bind_optional(
+        9, change.revert_time ? std::optional(change.revert_time->ticks) : std::nullopt);
     row->run();
     const std::int64_t id = sqlite3_last_insert_rowid(connection_.handle());
     auto setting = connection_.use(
@@ -235,7 +231,7 @@ class AuditStore::Impl {
     const auto run = [&](std::string_view sql) {
       auto statement = connection_.use(sql);
       statement->bind(1, change.id);
-      if (sql.find("?2") != std::string_view::npos) bind_optional(*statement, 2, change.reverts);
+      if (sql.find("?2") != std::string_view::npos) statement->bind_optional(2, change.reverts);
       statement->run();
     };
     // A temporary change of what is temporary already goes back to where that began.

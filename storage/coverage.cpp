@@ -11,19 +11,6 @@ constexpr const char* kColumns =
     "before_seq "
     "FROM coverage ";
 
-template <class Number>
-void bind_optional(SqlStatement& statement, int index, const std::optional<Number>& value) {
-  if (value) {
-    statement.bind(index, static_cast<std::int64_t>(*value));
-  } else {
-    statement.bind_null(index);
-  }
-}
-
-void bind_optional(SqlStatement& statement, int index, const std::optional<Timestamp>& time) {
-  bind_optional(statement, index, time ? std::optional(time->ticks) : std::nullopt);
-}
-
 CoverageFact fact_at(const SqlStatement& row) {
   const auto number = [&row](int column) -> std::optional<std::uint64_t> {
     if (row.is_null(column)) return std::nullopt;
@@ -55,10 +42,10 @@ void add(SqlConnection& connection, const std::string& source, const CoverageFac
   insert->bind_text(1, source);
   insert->bind_text(2, to_word(fact.kind));
   insert->bind(3, fact.start.ticks);
-  bind_optional(*insert, 4, fact.end);
+  insert->bind_optional(4, fact.end ? std::optional(fact.end->ticks) : std::nullopt);
   insert->bind(5, static_cast<std::int64_t>(fact.first_record_id.value_or(0)));
-  bind_optional(*insert, 6, fact.last_record_id);
-  bind_optional(*insert, 7, fact.missing_records);
+  insert->bind_optional(6, fact.last_record_id);
+  insert->bind_optional(7, fact.missing_records);
   insert->bind_text(8, fact.detail);
   insert->bind(9, static_cast<std::int64_t>(before_seq));
   insert->run();
@@ -71,7 +58,7 @@ void end_open(SqlConnection& connection, const std::string& source, const Covera
   update->bind_text(1, source);
   update->bind_text(2, to_word(fact.kind));
   update->bind(3, fact.end.value_or(fact.start).ticks);
-  bind_optional(*update, 4, fact.missing_records);
+  update->bind_optional(4, fact.missing_records);
   update->run();
 }
 

@@ -66,14 +66,6 @@ const std::array kListFields{
     ListField{"application_name", {IndexField::kApplication}},
 };
 
-std::string folded(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return out;
-}
-
 bool all_digits(std::string_view text) {
   return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
 }
@@ -81,8 +73,8 @@ bool all_digits(std::string_view text) {
 // Numbers by size, everything else without case.
 bool comes_before(const std::string& x, const std::string& y) {
   if (all_digits(x) && all_digits(y)) return x.size() != y.size() ? x.size() < y.size() : x < y;
-  std::string fx = folded(x);
-  std::string fy = folded(y);
+  std::string fx = ascii_lowered(x);
+  std::string fy = ascii_lowered(y);
   return fx != fy ? fx < fy : x < y;
 }
 
@@ -91,10 +83,10 @@ bool comes_before(const std::string& x, const std::string& y) {
 Result<std::vector<ValueCount>> StoreReader::Impl::field_values(const std::string& field,
                                                                 const std::string& prefix,
                                                                 std::uint32_t limit) {
-  std::string wanted = folded(prefix);
+  std::string wanted = ascii_lowered(prefix);
   std::map<std::string, std::uint64_t> found;
   auto add = [&](const Text& value, std::uint64_t n) {
-    if (value && folded(*value).compare(0, wanted.size(), wanted) == 0) found[*value] += n;
+    if (value && ascii_lowered(*value).compare(0, wanted.size(), wanted) == 0) found[*value] += n;
   };
   auto finish = [&] {
     std::vector<ValueCount> values;

@@ -11,27 +11,10 @@ constexpr std::size_t kMaxCachedShapes = 100'000;
 // Raw texts beyond this many are kept in the rows.
 constexpr std::uint32_t kMaxInternedTexts = 1'000'000;
 
-std::string folded(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return out;
-}
-
 // 0 for absent, else the value and one: a place in a packed key.
 template <class T>
 std::uint64_t packed(const std::optional<T>& value) {
   return value ? static_cast<std::uint64_t>(*value) + 1 : 0;
-}
-
-template <class T>
-void bind_optional(SqlStatement& statement, int index, const std::optional<T>& value) {
-  if (value) {
-    statement.bind(index, static_cast<std::int64_t>(*value));
-  } else {
-    statement.bind_null(index);
-  }
 }
 
 }  // namespace
@@ -186,10 +169,10 @@ std::uint32_t Interner::shape(const Event& event, std::uint32_t raw_template) {
       "interface_index, raw_template) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)");
   insert->bind(1, event.event_id);
   insert->bind(2, event.event_version);
-  bind_optional(*insert, 3, event.direction);
-  bind_optional(*insert, 4, event.protocol);
-  bind_optional(*insert, 5, event.icmp_type);
-  bind_optional(*insert, 6, event.icmp_code);
+  insert->bind_optional(3, event.direction);
+  insert->bind_optional(4, event.protocol);
+  insert->bind_optional(5, event.icmp_type);
+  insert->bind_optional(6, event.icmp_code);
   insert->bind(7, static_cast<std::int64_t>(event.reason));
   insert->bind(8, static_cast<std::int64_t>(host));
   insert->bind(9, static_cast<std::int64_t>(channel));
@@ -198,8 +181,8 @@ std::uint32_t Interner::shape(const Event& event, std::uint32_t raw_template) {
   insert->bind(12, static_cast<std::int64_t>(filter_name));
   insert->bind(13, static_cast<std::int64_t>(filter_origin));
   insert->bind(14, static_cast<std::int64_t>(layer));
-  bind_optional(*insert, 15, event.layer_id);
-  bind_optional(*insert, 16, event.interface_index);
+  insert->bind_optional(15, event.layer_id);
+  insert->bind_optional(16, event.interface_index);
   insert->bind(17, raw_template);
   insert->run();
   auto id = static_cast<std::uint32_t>(sqlite3_last_insert_rowid(connection_.handle()));
@@ -212,8 +195,8 @@ std::uint32_t Interner::shape(const Event& event, std::uint32_t raw_template) {
 void Interner::learn_class(std::uint32_t shape, std::string_view host, std::string_view channel,
                            std::uint16_t event_id) {
   // The length keeps "a" + "bc" and "ab" + "c" apart, whatever bytes the names hold.
-  std::string key = std::to_string(host.size()) + ' ' + folded(host) + folded(channel) + ' ' +
-                    std::to_string(event_id);
+  std::string key = std::to_string(host.size()) + ' ' + ascii_lowered(host) +
+                    ascii_lowered(channel) + ' ' + std::to_string(event_id);
   auto next = static_cast<std::uint32_t>(class_ids_.size() + 1);
   if (classes_.size() <= shape) classes_.resize(std::size_t{shape} + 1);
   classes_[shape] = class_ids_.try_emplace(std::move(key), next).first->second;

@@ -11,7 +11,7 @@ constexpr std::array kFields{
     IndexField::kShape,         IndexField::kRecordId,     IndexField::kApplication,
     IndexField::kProcessId,     IndexField::kLocalAddress, IndexField::kLocalPort,
     IndexField::kRemoteAddress, IndexField::kRemotePort,   IndexField::kFilterId};
-constexpr int kRawColumn = 2 + static_cast<int>(kFields.size());
+constexpr int kRawBytesColumn = 2 + static_cast<int>(kFields.size());
 
 }  // namespace
 
@@ -96,7 +96,7 @@ struct RowInserter::Module {
       sqlite3_result_int64(result, static_cast<std::int64_t>(row.seq));
     } else if (column == 1) {
       sqlite3_result_int64(result, row.time);
-    } else if (column == kRawColumn) {
+    } else if (column == kRawBytesColumn) {
       std::string_view raw = all.raw_[place_of(cursor)];
       if (!raw.empty()) sqlite3_result_blob64(result, raw.data(), raw.size(), SQLITE_STATIC);
     } else {

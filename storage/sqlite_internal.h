@@ -29,6 +29,10 @@ class SqlStatement {
 
   void bind(int index, std::int64_t value) { check(sqlite3_bind_int64(statement_, index, value)); }
   void bind_null(int index) { check(sqlite3_bind_null(statement_, index)); }
+  template <class Number>
+  void bind_optional(int index, const std::optional<Number>& value) {
+    value ? bind(index, static_cast<std::int64_t>(*value)) : bind_null(index);
+  }
   void bind_text(int index, std::string_view text);
   void bind_blob(int index, std::string_view bytes);
 

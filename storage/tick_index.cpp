@@ -5,6 +5,7 @@
 
 #include "storage/row_internal.h"
 #include "storage/tick_index_internal.h"
+#include "storage/words.h"
 
 namespace blockwatch {
 namespace {
@@ -29,7 +30,7 @@ void put(std::string& out, std::string_view text) {
 
 void put_folded(std::string& out, std::string_view text) {
   put(out, text.size());
-  for (char c : text) out.push_back(c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c);
+  for (char c : text) out.push_back(ascii_lower(c));
 }
 
 template <class T>

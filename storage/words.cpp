@@ -121,11 +121,15 @@ bool contains_ignoring_case(string_view text, string_view part) noexcept {
                      [](char x, char y) { return ascii_lower(x) == ascii_lower(y); }) != text.end();
 }
 
+std::string ascii_lowered(string_view text) {
+  std::string out(text);
+  std::transform(out.begin(), out.end(), out.begin(), ascii_lower);
+  return out;
+}
+
 std::string application_name(string_view application) {
   const std::size_t slash = application.find_last_of("\\/");
-  std::string name{slash == string_view::npos ? application : application.substr(slash + 1)};
-  std::transform(name.begin(), name.end(), name.begin(), ascii_lower);
-  return name;
+  return ascii_lowered(slash == string_view::npos ? application : application.substr(slash + 1));
 }
 
 bool ActionSet::has_event_id(std::uint32_t id) const noexcept {

@@ -58,6 +58,7 @@ constexpr bool is_icmp(std::uint8_t protocol) { return protocol == 1 || protocol
 constexpr char ascii_lower(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
 }
+std::string ascii_lowered(std::string_view text);
 bool equal_ignoring_case(std::string_view a, std::string_view b) noexcept;  // ASCII letters
 bool contains_ignoring_case(std::string_view text,
                             std::string_view part) noexcept;  // ASCII letters

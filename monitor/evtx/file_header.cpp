@@ -10,21 +10,21 @@ namespace blockwatch::evtx {
 
 namespace {
 
-constexpr char kSignature[8] = {'E', 'l', 'f', 'F', 'i', 'l', 'e', '\0'};
+constexpr char kFileSignature[8] = {'E', 'l', 'f', 'F', 'i', 'l', 'e', '\0'};
 constexpr std::size_t kFieldsEnd = 128;
 constexpr std::size_t kChecksummed = 120;
-constexpr std::uint32_t kNoChecksums = 0x4;
+constexpr std::uint32_t kNoFileChecksums = 0x4;
 
 // Offsets of fields.
-enum : std::size_t { kMajorVersion = 38, kBlockSize = 40, kFlags = 120, kChecksum = 124 };
+enum : std::size_t { kMajorVersion = 38, kBlockSize = 40, kFileFlags = 120, kChecksum = 124 };
 
 }  // namespace
 
 Result<FileHeader> parse_file_header(std::span<const std::uint8_t> bytes) {
   if (bytes.empty())
     return make_error(ErrorCode::kInvalidArgument, "an EVTX file expected, found an empty file");
-  if (bytes.size() < sizeof kSignature ||
-      std::memcmp(bytes.data(), kSignature, sizeof kSignature) != 0)
+  if (bytes.size() < sizeof kFileSignature ||
+      std::memcmp(bytes.data(), kFileSignature, sizeof kFileSignature) != 0)
     return make_error(ErrorCode::kInvalidArgument,
                       "an EVTX file expected, which begins with \"ElfFile\" and a zero byte");
   FileHeader header;
@@ -37,10 +37,10 @@ Result<FileHeader> parse_file_header(std::span<const std::uint8_t> bytes) {
   if (major != 3)
     return make_error(ErrorCode::kUnsupported,
                       "EVTX format version 3 expected, found version " + std::to_string(major));
-  const std::uint32_t flags = load_u32(bytes.data() + kFlags);
+  const std::uint32_t flags = load_u32(bytes.data() + kFileFlags);
   const bool intact =
       libdeflate_crc32(0, bytes.data(), kChecksummed) == load_u32(bytes.data() + kChecksum);
-  if (!intact && (flags & kNoChecksums) == 0)
+  if (!intact && (flags & kNoFileChecksums) == 0)
     header.damage = "file header: the checksum does not match its bytes";
   const std::uint16_t block_size = load_u16(bytes.data() + kBlockSize);
   // No writer uses another size; a damaged field must not hide the chunks.

@@ -28,6 +28,7 @@ function(windows_library target folder)
   target_include_directories(${name} SYSTEM PUBLIC ${sources}/${folder}/${arg_INCLUDE})
   target_compile_definitions(${name} PUBLIC ${arg_DEFINE})
   target_compile_options(${name} PRIVATE -w)
+  set_target_properties(${name} PROPERTIES UNITY_BUILD OFF)
   add_library(${target} ALIAS ${name})
 endfunction()
 

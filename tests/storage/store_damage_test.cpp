@@ -16,18 +16,18 @@ namespace blockwatch {
 namespace {
 
 constexpr std::uint32_t kRunRows = 100;
-constexpr std::size_t kEvents = 2600;
+constexpr std::size_t kStoredEvents = 2600;
 
 class StoreDamage : public testing::Test {
  protected:
   StoreDamage() {
     auto store = open();
     RandomEvents random(20261121);
-    for (std::size_t events = 0; events < kEvents; events += 65) {
+    for (std::size_t events = 0; events < kStoredEvents; events += 65) {
       EventBatch batch;
       batch.source = "evtx:a";
       // Half of the runs overlap, half lie apart.
-      if (events > kEvents / 2) random.start.ticks += random.span_ticks;
+      if (events > kStoredEvents / 2) random.start.ticks += random.span_ticks;
       for (int i = 0; i < 65; ++i) random.add(batch.list, batch.source);
       value_of(store->append(batch));
     }
@@ -227,7 +227,7 @@ TEST_F(StoreDamage, OfTheOrderNeverLeadsInCircles) {
     std::size_t events = 0;
     for (auto page = reader->page(query); page; page = reader->page(query)) {
       events += page->list.events.size();
-      ASSERT_LE(events, kEvents);
+      ASSERT_LE(events, kStoredEvents);
       if (!page->next) break;
       query.cursor = page->next;
     }

@@ -7,6 +7,8 @@
 #include <cstring>
 #include <stdexcept>
 
+#include "tests/support/evtx_values.h"
+
 namespace blockwatch::testing {
 
 namespace {
@@ -16,11 +18,6 @@ constexpr std::size_t kStringTable = 0x80;     // 64 buckets
 constexpr std::size_t kTemplateTable = 0x180;  // 32 buckets
 constexpr char kEventNamespace[] = "http://schemas.microsoft.com/win/2004/08/events/event";
 constexpr char kProviderGuid[] = "{54849625-5478-4994-A5BA-3E3B0328C30D}";
-
-// Type codes.
-constexpr std::uint8_t kString = 0x01, kUInt8 = 0x04, kUInt16 = 0x06, kUInt32 = 0x08,
-                       kUInt64 = 0x0a, kGuid = 0x0f, kSize = 0x10, kFileTime = 0x11, kSid = 0x13,
-                       kHex32 = 0x14, kHex64 = 0x15, kBinXml = 0x21;
 
 // Indexes of the values of a record's template, in the order Windows uses.
 enum SystemValue : std::uint16_t {
@@ -47,12 +44,6 @@ enum SystemValue : std::uint16_t {
 
 void store(std::uint8_t* p, std::uint64_t v, std::size_t n) {
   for (std::size_t i = 0; i < n; ++i) p[i] = static_cast<std::uint8_t>(v >> (8 * i));
-}
-
-ByteVector little(std::uint64_t v, std::size_t n) {
-  ByteVector out(n);
-  store(out.data(), v, n);
-  return out;
 }
 
 std::uint32_t load(const std::uint8_t* p) {

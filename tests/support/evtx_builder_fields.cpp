@@ -3,22 +3,9 @@
 #include <charconv>
 #include <stdexcept>
 
-#include "tests/support/evtx_builder.h"
+#include "tests/support/evtx_values.h"
 
 namespace blockwatch::testing {
-
-namespace {
-
-constexpr std::uint8_t kString = 0x01, kUInt32 = 0x08, kUInt64 = 0x0a, kSize = 0x10, kSid = 0x13,
-                       kHex64 = 0x15;
-
-ByteVector little(std::uint64_t v, std::size_t n) {
-  ByteVector out(n);
-  for (std::size_t i = 0; i < n; ++i) out[i] = static_cast<std::uint8_t>(v >> (8 * i));
-  return out;
-}
-
-}  // namespace
 
 ByteVector utf16(std::string_view utf8) {
   ByteVector out;

@@ -11,15 +11,6 @@ namespace {
 
 using testing::HasSubstr;
 
-Event only_event(const Reading& reading) {
-  EXPECT_TRUE(reading.result);
-  EXPECT_EQ(reading.report.damaged, 0U)
-      << (reading.report.damage.empty() ? "" : reading.report.damage[0].what);
-  const auto events = reading.events();
-  EXPECT_EQ(events.size(), 1U);
-  return events.empty() ? Event{} : events[0];
-}
-
 // An nxlog record of which the tests change parts.
 std::string nxlog(std::string_view process, std::string_view time, std::string_view message) {
   return R"({"EventID":5156,"SourceName":"Microsoft-Windows-Security-Auditing","Version":1,)"
@@ -265,14 +256,14 @@ TEST(JsonShapes, MessageOnlyRecordsDoNotFailALiveInput) {
   EXPECT_EQ(reading.report.damaged, 1U);
 }
 
-struct Damaged {
+struct DamagedJson {
   const char* what;
   std::string text;
 };
 
 TEST(JsonDamage, IsNotedWithItsOffsetAndTheRestIsRead) {
   const std::string event = json_event(9);
-  const Damaged cases[] = {
+  const DamagedJson cases[] = {
       {"cut off", event.substr(0, event.size() / 2) + "\""},
       {"cut off", R"({"a":{"b":1})"},
       {"cut off", R"({"a":1,)"},
@@ -300,7 +291,7 @@ TEST(JsonDamage, IsNotedWithItsOffsetAndTheRestIsRead) {
       {"well-formed", R"({"RawXml":"<Event>"})"},
   };
   const std::string first = json_event(1) + "\n";
-  for (const Damaged& c : cases) {
+  for (const DamagedJson& c : cases) {
     SCOPED_TRACE(c.text.substr(0, 60));
     const Reading reading = read_json_text(first + c.text + "\n" + json_event(2) + "\n");
     ASSERT_TRUE(reading.result);

@@ -1,6 +1,8 @@
 #pragma once
 // Runs the text readers over a string and keeps what they give.
 
+#include <gtest/gtest.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
@@ -69,6 +71,16 @@ inline Reading read_xml(std::string_view text, std::vector<std::size_t> sizes = 
 
 inline Reading read_json_text(std::string_view text, std::vector<std::size_t> sizes = {1 << 20}) {
   return read_as(EventFormat::kJson, text, std::move(sizes));
+}
+
+// The one event of a reading with nothing damaged.
+inline Event only_event(const Reading& reading) {
+  EXPECT_TRUE(reading.result);
+  EXPECT_EQ(reading.report.damaged, 0U)
+      << (reading.report.damage.empty() ? "" : reading.report.damage[0].what);
+  const auto events = reading.events();
+  EXPECT_EQ(events.size(), 1U);
+  return events.empty() ? Event{} : events[0];
 }
 
 inline std::string file_text(const std::filesystem::path& path) {

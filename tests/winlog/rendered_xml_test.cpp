@@ -9,16 +9,6 @@ namespace {
 
 using testing::HasSubstr;
 
-// The text of the one event in `xml`, with nothing damaged.
-Event only_event(const Reading& reading) {
-  EXPECT_TRUE(reading.result);
-  EXPECT_EQ(reading.report.damaged, 0U)
-      << (reading.report.damage.empty() ? "" : reading.report.damage[0].what);
-  const auto events = reading.events();
-  EXPECT_EQ(events.size(), 1U);
-  return events.empty() ? Event{} : events[0];
-}
-
 TEST(RenderedXml, RootIsOptional) {
   const std::string two = xml_event(1) + xml_event(2);
   for (const std::string& text :
@@ -118,7 +108,7 @@ TEST(RenderedXml, ElementsNamedEventInTheDataBelongToTheRecord) {
   EXPECT_EQ(reading.report.damaged, 0U);
 }
 
-struct Damaged {
+struct DamagedXml {
   const char* what;       // part of the message
   std::string text;       // the damaged record
   std::uint64_t records;  // readable ones, of the good record before and after it
@@ -130,7 +120,7 @@ TEST(RenderedXml, DamageIsNotedWithItsOffsetAndTheRestIsRead) {
   no_time.replace(no_time.find("2024-05-06T"), 11, "yesterday  ");
   std::string early = xml_event(9);
   early.replace(early.find("2024"), 4, "1601");
-  const Damaged cases[] = {
+  const DamagedXml cases[] = {
       {"without its end tag", good.substr(0, good.find("</EventData>")), 2},
       {"without its end tag", good.substr(0, good.find("'DestPort'")), 2},
       {"not well-formed", "<Event><System></Event>", 2},
@@ -142,7 +132,7 @@ TEST(RenderedXml, DamageIsNotedWithItsOffsetAndTheRestIsRead) {
       {"readable time", no_time, 2},
       {"1970", early, 2},
   };
-  for (const Damaged& c : cases) {
+  for (const DamagedXml& c : cases) {
     SCOPED_TRACE(c.what);
     const Reading reading = read_xml(good + c.text + xml_event(2));
     ASSERT_TRUE(reading.result);
