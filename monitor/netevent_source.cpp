@@ -15,7 +15,7 @@ using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
 // How long stop may have to wait.
-constexpr milliseconds kLongestWait{200};
+constexpr milliseconds kLongestPause{200};
 constexpr std::size_t kBatch = 1'000;
 
 // One run, from reading the position to the end or a failure.
@@ -75,7 +75,7 @@ class Listener {
     report_.set_state(SourceState::kFollowing);
     auto looked = Clock::now();
     while (!stopping()) {
-      take_queue(std::min(kLongestWait, options_.look_interval));
+      take_queue(std::min(kLongestPause, options_.look_interval));
       const auto time = Clock::now();
       if (time - looked < options_.look_interval) continue;
       looked = time;

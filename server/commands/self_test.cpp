@@ -20,7 +20,7 @@ namespace {
 // So many of the newest records are looked at, of any kind: a few megabytes of the log.
 constexpr std::uint64_t kRecords = 20'000;
 constexpr std::size_t kEvents = 500;
-constexpr std::chrono::seconds kPatience{15};
+constexpr std::chrono::seconds kAttemptLimit{15};
 
 double ms_since(Timestamp time) { return static_cast<double>(now().ticks - time.ticks) / 10'000; }
 
@@ -101,14 +101,14 @@ Checks follow_attempt(EventLogApi& log, NetEventApi* engine, EventList& list) {
   const auto attempt = attempt_blocked_connection();
   if (!attempt) return {failed_check("attempt", attempt.error(), "run as administrator")};
   Checks checks{check_attempt(*attempt)};
-  auto found = wait_for_block(**subscription, attempt->port, kPatience);
+  auto found = wait_for_block(**subscription, attempt->port, kAttemptLimit);
   const double read_ms = ms_since(attempt->made);
   checks.push_back(watch.told_of(attempt->port));
   if (!found) {
     checks.push_back(failed_check("written", log_failure("read the Security log", found.error())));
   } else if (!*found) {
     checks.push_back({"written", Verdict::kFailed,
-                      "no event of it came within " + std::to_string(kPatience.count()) + " s",
+                      "no event of it came within " + std::to_string(kAttemptLimit.count()) + " s",
                       "are blocked connections audited? see policy"});
   } else {
     list = std::move(**found);
