@@ -146,7 +146,9 @@ int run_self_test(const SelfTestConfig& config) {
   auto engine = open_net_events();
   EventList list = sample_block();
   if (log) {
-    checks.push_back(check_log_size(policy->security_log(), facts.log_retention));
+    const auto size = policy->security_log();
+    checks.push_back(
+        check_log_size(size ? size->bytes : 0, size ? size->max_bytes : 0, facts.log_retention));
     check_log(**log, facts, checks);
   } else {
     checks.push_back(

@@ -64,23 +64,23 @@ Check check_channel(const LogResult<LogInfo>& info) {
               " to " + std::to_string(info->oldest_record_id + info->records - 1)};
 }
 
-Check check_log_size(const std::optional<SecurityLogSize>& size,
+Check check_log_size(std::uint64_t bytes, std::uint64_t max_bytes,
                      std::optional<std::uint32_t> retention) {
-  if (!size || size->max_bytes == 0) {
+  if (max_bytes == 0) {
     return {"log-size", Verdict::kUnknown, "size and limit of the Security log cannot be seen",
             "run as administrator"};
   }
   constexpr std::uint64_t kUsual = std::uint64_t{20} * 1024 * 1024;
   Check check{.name = "log-size",
-              .found = mebibytes(size->bytes) + " of " + mebibytes(size->max_bytes) + " (" +
-                       std::to_string(size->bytes * 100 / size->max_bytes) + " %)"};
+              .found = mebibytes(bytes) + " of " + mebibytes(max_bytes) + " (" +
+                       std::to_string(bytes * 100 / max_bytes) + " %)"};
   check.found += !retention        ? "; what happens when it is full is not known"
                  : *retention == 0 ? "; when it is full, old records are overwritten"
                                    : "; when it is full, new records are not written";
   if (retention.value_or(0) != 0) {
     check.verdict = Verdict::kWarning;
     check.advice = "let the log overwrite old records: Event Viewer, Security, Properties";
-  } else if (size->max_bytes <= kUsual) {
+  } else if (max_bytes <= kUsual) {
     check.verdict = Verdict::kWarning;
     check.advice = "on a busy computer that is a few hours: wevtutil sl Security /ms:209715200";
   }

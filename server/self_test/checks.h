@@ -17,7 +17,8 @@ namespace blockwatch {
 
 Check check_rights(const HostFacts& facts, const std::string& user);
 Check check_channel(const LogResult<LogInfo>& info);
-Check check_log_size(const std::optional<SecurityLogSize>& size,
+// Of a log that cannot be seen both sizes are 0.
+Check check_log_size(std::uint64_t bytes, std::uint64_t max_bytes,
                      std::optional<std::uint32_t> retention);
 Check check_policy(const Result<AuditPolicy>& policy, std::string_view kind,
                    const std::optional<std::string>& conflict);

@@ -39,12 +39,12 @@ TEST(SelfTestLog, OpenedRefusedOrEmpty) {
 
 TEST(SelfTestLog, SizeAndWhatHappensWhenItIsFull) {
   constexpr std::uint64_t kMiB = 1024 * 1024;
-  EXPECT_EQ(check_log_size({}, {}).verdict, Verdict::kUnknown);
-  const auto usual = check_log_size(SecurityLogSize{5 * kMiB, 20 * kMiB}, 0U);
+  EXPECT_EQ(check_log_size(0, 0, {}).verdict, Verdict::kUnknown);
+  const auto usual = check_log_size(5 * kMiB, 20 * kMiB, 0U);
   EXPECT_EQ(usual.verdict, Verdict::kWarning);
   EXPECT_THAT(usual.found, HasSubstr("5.0 MiB of 20.0 MiB (25 %)"));
-  EXPECT_EQ(check_log_size(SecurityLogSize{1, 200 * kMiB}, 0U).verdict, Verdict::kOk);
-  const auto keeps = check_log_size(SecurityLogSize{1, 200 * kMiB}, 0xFFFFFFFFU);
+  EXPECT_EQ(check_log_size(1, 200 * kMiB, 0U).verdict, Verdict::kOk);
+  const auto keeps = check_log_size(1, 200 * kMiB, 0xFFFFFFFFU);
   EXPECT_EQ(keeps.verdict, Verdict::kWarning);
   EXPECT_THAT(keeps.found, HasSubstr("new records are not written"));
 }
