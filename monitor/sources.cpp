@@ -1,6 +1,7 @@
 #include "monitor/sources.h"
 
 #include "monitor/eventlog_source.h"
+#include "monitor/netevent_source.h"
 
 namespace blockwatch {
 
@@ -26,6 +27,7 @@ Result<std::unique_ptr<EventSource>> make_source(const std::string& spec, Action
   const std::string value = colon == std::string::npos ? std::string{} : spec.substr(colon + 1);
   if (spec == "none") return std::unique_ptr<EventSource>{};
   if (spec == "windows") return make_windows_source(record);
+  if (spec == "netevent") return make_netevent_source(record);
   if (spec == "auto") {
     auto source = make_windows_source(record);
     if (!source && source.error().code == ErrorCode::kUnsupported) return nullptr;
@@ -46,6 +48,12 @@ Result<std::unique_ptr<EventSource>> make_windows_source(ActionSet record) {
   auto api = open_event_log();
   if (!api) return tl::unexpected(api.error());
   return make_eventlog_source(std::move(*api), {.record = record}, system_names());
+}
+
+Result<std::unique_ptr<EventSource>> make_netevent_source(ActionSet record) {
+  auto api = open_net_events();
+  if (!api) return tl::unexpected(api.error());
+  return make_netevent_source(std::move(*api), {.record = record}, system_names());
 }
 
 }  // namespace blockwatch

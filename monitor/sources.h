@@ -12,7 +12,8 @@ namespace blockwatch {
 
 // One line per kind, for --help and for errors.
 inline constexpr std::string_view kSourceKinds =
-    "auto (windows on Windows, else none), windows (the live Security log), evtx:FILE (import, "
+    "auto (windows on Windows, else none), windows (the live Security log), "
+    "netevent (drops that Windows tells without auditing, without process ids), evtx:FILE (import, "
     "then follow growth), dir:FOLDER (every event file that appears), "
     "stdin:jsonl, stdin:xml, none";
 
@@ -22,6 +23,9 @@ Result<std::unique_ptr<EventSource>> make_source(const std::string& spec, Action
 
 // windows. Follows the live Security log. kUnsupported elsewhere.
 Result<std::unique_ptr<EventSource>> make_windows_source(ActionSet record);
+
+// netevent. Listens to the filtering engine. kUnsupported elsewhere.
+Result<std::unique_ptr<EventSource>> make_netevent_source(ActionSet record);
 
 // evtx:FILE. Reads FILE, then whatever is added to it. The position is how the file was when it was
 // read to its end.

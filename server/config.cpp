@@ -191,6 +191,19 @@ CLI::App* add_audit(CLI::App& app, AuditConfig& config) {
   return audit;
 }
 
+CLI::App* add_self_test(CLI::App& app, SelfTestConfig& config) {
+  CLI::App* command = app.add_subcommand(
+      "self-test", "Look at everything Blockwatch needs here: rights, log, policy, names, store");
+  add_db(*command, config.db_path);
+  add_audit_policy(*command, config.policy_path);
+  command->add_flag("--attempt", config.attempt,
+                    "Also have one connection of this program to this computer blocked, by a "
+                    "filter that goes with the program, and follow it (Windows, administrators)");
+  command->add_flag("--json", config.json, "One JSON document to send with a report of a fault");
+  command->footer("Exits with 1 when something failed.");
+  return command;
+}
+
 // The values of `blockwatchd query`: name=value words and --name value pairs, in order.
 http::Parameters parse_filters(const std::vector<std::string>& words) {
   http::Parameters filters;
@@ -230,6 +243,7 @@ std::variant<CommandConfig, int> parse_command_line(const std::vector<std::strin
   TokenConfig token;
   ServiceConfig service;
   AuditConfig audit;
+  SelfTestConfig self_test;
 
   CLI::App app{"What was blocked on my network, by what, and why", "blockwatchd"};
   // The same command line everywhere: "/x" is a path on Windows too.
@@ -293,6 +307,7 @@ std::variant<CommandConfig, int> parse_command_line(const std::vector<std::strin
   run->prefix_command()->fallthrough(false);
 
   const CLI::App* audit_command = add_audit(app, audit);
+  const CLI::App* self_test_command = add_self_test(app, self_test);
 
   CLI::App* routes_command =
       app.add_subcommand("routes", "List every route: method, path, operation id");
@@ -325,6 +340,7 @@ std::variant<CommandConfig, int> parse_command_line(const std::vector<std::strin
       return CommandConfig{service};
     }
     if (audit_command->parsed()) return CommandConfig{audit};
+    if (self_test_command->parsed()) return CommandConfig{self_test};
     if (routes_command->parsed()) return CommandConfig{RoutesConfig{}};
     return CommandConfig{serve};
   } catch (const CLI::ParseError& e) {

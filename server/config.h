@@ -80,11 +80,18 @@ struct AuditConfig {
   bool json = false;
 };
 
+struct SelfTestConfig {
+  std::string db_path;
+  std::string policy_path;  // as ServeConfig::audit_policy_path
+  bool attempt = false;     // also make one blocked connection and follow it
+  bool json = false;
+};
+
 // Prints "METHOD PATTERN OPERATION_ID" of every route, for the contract test.
 struct RoutesConfig {};
 
 using CommandConfig = std::variant<ServeConfig, ImportConfig, QueryConfig, TokenConfig,
-                                   ServiceConfig, AuditConfig, RoutesConfig>;
+                                   ServiceConfig, AuditConfig, SelfTestConfig, RoutesConfig>;
 
 // What to do, or the exit code after help was printed (0) or a fault was named in `errors` (2).
 // Arguments are UTF-8.

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "monitor/names/system_names.h"
+#include "monitor/windows/system_library.h"
 
 namespace blockwatch {
 namespace {
@@ -47,25 +48,15 @@ Timestamp timestamp_of(const FILETIME& time) {
   return from_filetime(std::uint64_t{time.dwHighDateTime} << 32 | time.dwLowDateTime);
 }
 
-template <class Function>
-Function find_function(HMODULE library, const char* name) {
-  // Through void*: the two function types have nothing in common.
-  return reinterpret_cast<Function>(reinterpret_cast<void*>(GetProcAddress(library, name)));
-}
-
-HMODULE load_from_system(const wchar_t* name) {
-  // It stays loaded: its functions are used until the program ends.
-  return LoadLibraryExW(name, nullptr, LOAD_LIBRARY_SEARCH_SYSTEM32);
-}
-
 // A name may stand in a resource: "@FirewallAPI.dll,-25000" (FWPM_DISPLAY_DATA0). One on another
 // computer is not fetched.
 std::string display_name(const wchar_t* text) {
   using LoadText = decltype(&SHLoadIndirectString);
   static const LoadText kLoadText = [] {
+    LoadText load = nullptr;
     const HMODULE library = load_from_system(L"shlwapi.dll");
-    return library == nullptr ? LoadText{}
-                              : find_function<LoadText>(library, "SHLoadIndirectString");
+    if (library != nullptr) find_function(library, "SHLoadIndirectString", load);
+    return load;
   }();
   const bool is_here = text != nullptr && text[0] == L'@' && text[1] != L'\\' && text[1] != L'/';
   if (!is_here || kLoadText == nullptr) return utf8(text);
@@ -150,8 +141,7 @@ class FwpEngine final : public FilterEngine {
 
   template <class Function>
   void find(Function& function, const char* name) {
-    function = find_function<Function>(library_, name);
-    if (function == nullptr) missing_ = ERROR_PROC_NOT_FOUND;
+    if (!find_function(library_, name, function)) missing_ = ERROR_PROC_NOT_FOUND;
   }
 
   HMODULE library_ = nullptr;

@@ -28,7 +28,9 @@ std::string protocol_word(const Event& event) {
 }
 
 std::string owner(const Event& event) {
-  if (event.application.empty()) return "no process";
+  if (event.application.empty()) {
+    return event.source == kNetEventSource ? "a process that was not recorded" : "no process";
+  }
   std::string text(event.application);
   if (!event.process_id) return text;
   text += " (process " + std::to_string(*event.process_id);
@@ -183,6 +185,7 @@ std::vector<std::string> evidence_of(const Event& event, const Finding& finding)
   add("filter_name", event.filter_name);
   add("filter_provider", note_of(event, kFilterProviderNote));
   add("service", note_of(event, kServiceNote));
+  add("missing_capability", note_of(event, kCapabilityNote));
   add("layer", event.layer);
   if (event.layer_id) add("layer_id", std::to_string(*event.layer_id));
   if (finding.basis == Basis::kNoProcess || finding.basis == Basis::kDiscardLayer) {

@@ -11,6 +11,8 @@ namespace blockwatch::winlog {
 
 inline constexpr std::string_view kServiceNote = "blockwatch.service";
 inline constexpr std::string_view kFilterProviderNote = "blockwatch.filter_provider";
+// What a store application would need to be let through, of a net event that tells so.
+inline constexpr std::string_view kCapabilityNote = "blockwatch.missing_capability";
 
 // Empty when there is no such note.
 inline std::string_view note_of(const Event& event, std::string_view name) noexcept {

@@ -72,6 +72,10 @@ Finding find_reason(const Event& event, std::optional<Reason> default_filter) no
   }
   if (permitted) return {};
   if (event.event_id == 5031) return {Reason::kQueryUser, Basis::kEventId};
+  const bool net_event = event.source == kNetEventSource;
+  if (net_event && !note_of(event, kCapabilityNote).empty()) {
+    return {Reason::kAppContainer, Basis::kEventId};
+  }
   if (!event.filter_name.empty()) {
     if (!note_of(event, kFilterProviderNote).empty()) {
       return {Reason::kThirdParty, Basis::kFilterProvider};
@@ -79,7 +83,7 @@ Finding find_reason(const Event& event, std::optional<Reason> default_filter) no
     if (const auto own = reason_of_filter(event.filter_name)) return {*own, Basis::kFilterName};
   }
   if (is_discard_layer(event.layer_id)) return {Reason::kNoListener, Basis::kDiscardLayer};
-  if (event.layer == "transport" && !event.process_id && event.application.empty()) {
+  if (!net_event && event.layer == "transport" && !event.process_id && event.application.empty()) {
     return {Reason::kNoListener, Basis::kNoProcess};
   }
   return {};

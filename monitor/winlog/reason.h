@@ -9,6 +9,9 @@
 
 namespace blockwatch::winlog {
 
+// The source of net events. They name no process, so that its absence proves nothing.
+inline constexpr std::string_view kNetEventSource = "netevent";
+
 // What a finding rests on.
 enum class Basis : std::uint8_t {
   kNone,                // the record says nothing
@@ -18,7 +21,7 @@ enum class Basis : std::uint8_t {
   kFilterName,          // the filter has the name of one of Windows Firewall's own
   kDiscardLayer,        // the layer where only stealth mode drops
   kNoProcess,           // transport layer without a process
-  kEventId,             // the id alone has this meaning
+  kEventId,             // the kind of event alone has this meaning
 };
 
 struct Finding {
@@ -26,9 +29,9 @@ struct Finding {
   Basis basis = Basis::kNone;
 };
 
-// Reads event_id, filter_origin, filter_name, the note of the filter's provider, layer, layer_id,
-// process_id and application. An origin on a
-// permitted event is evidence only when it is a rule: real permits carry "Quarantine Default".
+// Reads source, event_id, filter_origin, filter_name, the notes of the filter's provider and of a
+// missing capability, layer, layer_id, process_id and application. An origin on a permitted event
+// is evidence only when it is a rule: real permits carry "Quarantine Default".
 Finding find_reason(const Event& event) noexcept;
 
 // The same in two steps, for callers that remember the first: the reason a default filter stands

@@ -31,6 +31,18 @@ TEST(SourcesTest, ABadSpecNamesWhatIsExpected) {
   }
 }
 
+TEST(SourcesTest, LiveSourcesOfWindowsSaySoElsewhere) {
+#ifndef _WIN32
+  for (const char* spec : {"windows", "netevent"}) {
+    const auto source = make_source(spec, kBlocksAndDrops);
+    ASSERT_FALSE(source) << spec;
+    EXPECT_EQ(source.error().code, ErrorCode::kUnsupported);
+    EXPECT_NE(source.error().message.find("on Windows only"), std::string::npos);
+  }
+  EXPECT_EQ(*make_source("auto", kBlocksAndDrops), nullptr);
+#endif
+}
+
 TEST(SourcesTest, TheDemoReplaysItsLogAsIfItHappenedAtPresent) {
   const TempDir dir;
   const auto source = make_source("demo:" + dir.write("demo.evtx", demo_log()), kBlocksAndDrops);

@@ -199,6 +199,15 @@ TEST(ConfigTest, ImportTakesFilesAndOptions) {
   EXPECT_TRUE(config.json);
 }
 
+TEST(ConfigTest, TheSelfTestMakesNoAttemptUnlessAsked) {
+  const auto config = parse<SelfTestConfig>({"self-test"});
+  EXPECT_FALSE(config.attempt || config.json);
+  const auto all = parse<SelfTestConfig>({"self-test", "--db", "/x.db", "--attempt", "--json"});
+  EXPECT_EQ(all.db_path, "/x.db");
+  EXPECT_TRUE(all.attempt && all.json);
+  EXPECT_EQ(exit_code({"self-test", "--retention-days", "1"}), kExitUsage);
+}
+
 TEST(ConfigTest, TokensLieBesideTheDatabase) {
   EXPECT_EQ(to_path(resolve_token_path("", "/var/lib/x/blockwatch.db")),
             to_path("/var/lib/x/tokens.json"));

@@ -5,6 +5,10 @@
 //   provider  KEY   NAME
 //   layer     ID    NAME
 //   error     FUNCTION      NUMBER            what the function answers, whatever is asked
+//
+// Net events are in fake_net_events.cpp. A filter that is added is taken to block a connection at
+// once: a record of it goes to the file that FAKE_EVENT_LOG names (see fake_log.h), a net event to
+// that of FAKE_NET_EVENTS.
 
 #include <windows.h>
 // After windows.h.
@@ -18,13 +22,15 @@
 #include <string>
 #include <vector>
 
+#include "tests/windows/fake_fwpuclnt.h"
+
 namespace {
 
 using Row = std::vector<std::wstring>;
 
 std::atomic<int> memory_in_use{0};
 std::atomic<int> engines_in_use{0};
-const HANDLE kEngine = reinterpret_cast<HANDLE>(std::uintptr_t{0x5A5A});
+std::atomic<std::uintptr_t> engine_number{0x5A5A};  // another one after a restart
 
 std::wstring wide(const std::string& text) {
   std::wstring out(text.size(), L'\0');
@@ -65,15 +71,32 @@ Row row_of(const std::wstring& kind, const std::wstring& id) {
   return {};
 }
 
-DWORD error_of(const wchar_t* function) {
+}  // namespace
+
+HANDLE fake_engine() { return reinterpret_cast<HANDLE>(engine_number.load()); }
+void restart_fake_engine() { ++engine_number; }
+
+DWORD fake_error_of(const wchar_t* function, HANDLE engine) {
+  if (engine != fake_engine()) return RPC_S_SERVER_UNAVAILABLE;
   const Row row = row_of(L"error", function);
   return row.empty() ? 0 : std::wcstoul(row[2].c_str(), nullptr, 0);
 }
+
+namespace {
 
 std::wstring text_of(const GUID& key) {
   std::array<wchar_t, 40> text{};
   StringFromGUID2(key, text.data(), static_cast<int>(text.size()));
   return text.data();
+}
+
+void append_line(const wchar_t* variable, const std::string& line) {
+  std::array<wchar_t, 1024> path{};
+  GetEnvironmentVariableW(variable, path.data(), static_cast<DWORD>(path.size()));
+  std::FILE* file = _wfopen(path.data(), L"ab");
+  if (file == nullptr) return;
+  std::fputs((line + '\n').c_str(), file);
+  std::fclose(file);
 }
 
 // One object of Windows' making: the structure, and behind it what it points to.
@@ -100,22 +123,21 @@ extern "C" {
 __declspec(dllexport) DWORD WINAPI
     FwpmEngineOpen0(const wchar_t*, UINT32, SEC_WINNT_AUTH_IDENTITY_W*, const FWPM_SESSION0*,
                     HANDLE* engine) {
-  if (const DWORD error = error_of(L"FwpmEngineOpen0"); error != 0) return error;
+  if (const DWORD error = fake_error_of(L"FwpmEngineOpen0", fake_engine()); error != 0)
+    return error;
   ++engines_in_use;
-  *engine = kEngine;
+  *engine = fake_engine();
   return 0;
 }
 
-__declspec(dllexport) DWORD WINAPI FwpmEngineClose0(HANDLE engine) {
-  if (engine != kEngine) return ERROR_INVALID_HANDLE;
+__declspec(dllexport) DWORD WINAPI FwpmEngineClose0(HANDLE /*engine*/) {
   --engines_in_use;
   return 0;
 }
 
 __declspec(dllexport) DWORD WINAPI
     FwpmFilterGetById0(HANDLE engine, UINT64 id, FWPM_FILTER0** filter) {
-  if (engine != kEngine) return ERROR_INVALID_HANDLE;
-  if (const DWORD error = error_of(L"FwpmFilterGetById0"); error != 0) return error;
+  if (const DWORD error = fake_error_of(L"FwpmFilterGetById0", engine); error != 0) return error;
   const Row row = row_of(L"filter", std::to_wstring(id));
   if (row.size() < 4) return static_cast<DWORD>(FWP_E_FILTER_NOT_FOUND);
   auto* object = Object<FWPM_FILTER0>::make(row[2]);
@@ -129,7 +151,7 @@ __declspec(dllexport) DWORD WINAPI
 
 __declspec(dllexport) DWORD WINAPI
     FwpmLayerGetById0(HANDLE engine, UINT16 id, FWPM_LAYER0** layer) {
-  if (engine != kEngine) return ERROR_INVALID_HANDLE;
+  if (const DWORD error = fake_error_of(L"FwpmLayerGetById0", engine); error != 0) return error;
   const Row row = row_of(L"layer", std::to_wstring(id));
   if (row.empty()) return static_cast<DWORD>(FWP_E_LAYER_NOT_FOUND);
   *layer = &Object<FWPM_LAYER0>::make(row[2])->value;
@@ -138,10 +160,34 @@ __declspec(dllexport) DWORD WINAPI
 
 __declspec(dllexport) DWORD WINAPI
     FwpmProviderGetByKey0(HANDLE engine, const GUID* key, FWPM_PROVIDER0** provider) {
-  if (engine != kEngine) return ERROR_INVALID_HANDLE;
+  if (const DWORD error = fake_error_of(L"FwpmProviderGetByKey0", engine); error != 0) return error;
   const Row row = row_of(L"provider", text_of(*key));
   if (row.empty()) return static_cast<DWORD>(FWP_E_PROVIDER_NOT_FOUND);
   *provider = &Object<FWPM_PROVIDER0>::make(row[2])->value;
+  return 0;
+}
+
+__declspec(dllexport) DWORD WINAPI
+    FwpmFilterAdd0(HANDLE engine, const FWPM_FILTER0* filter, PSECURITY_DESCRIPTOR, UINT64* id) {
+  if (const DWORD error = fake_error_of(L"FwpmFilterAdd0", engine); error != 0) return error;
+  if (text_of(filter->layerKey) != L"{C38D57D1-05A7-4C33-904F-7FBCEEE60E82}" ||
+      filter->action.type != FWP_ACTION_BLOCK || filter->numFilterConditions != 2 ||
+      filter->filterCondition[0].conditionValue.uint32 != 0x7F000001) {
+    return static_cast<DWORD>(FWP_E_INVALID_PARAMETER);
+  }
+  const std::string port = std::to_string(filter->filterCondition[1].conditionValue.uint16);
+  FILETIME now{};
+  GetSystemTimeAsFileTime(&now);
+  append_line(L"FAKE_NET_EVENTS",
+              "drop " +
+                  std::to_string(std::uint64_t{now.dwHighDateTime} << 32 | now.dwLowDateTime) +
+                  " 1 " + port);
+  append_line(L"FAKE_EVENT_LOG",
+              R"({"id":5157,"data":{"ProcessID":["u64",4],"Direction":["s","%%14593"],)"
+              R"("SourceAddress":["s","127.0.0.1"],"SourcePort":["s","1"],)"
+              R"("DestAddress":["s","127.0.0.1"],"DestPort":["s",")" +
+                  port + R"("],"Protocol":["u32",6],"FilterRTID":["u64",70001]}})");
+  *id = 70001;
   return 0;
 }
 
