@@ -61,6 +61,17 @@ class WindowsTest(daemon_test.DaemonTest):
         self.assertTrue(eventually(lambda: server.rows() == 20))
         self.stop(server)
 
+    def test_patterns_of_names_are_expanded(self):
+        for name, first in (("b ж.xml", 11), ("a.xml", 1)):
+            self.write(name, rendered_events(first, first + 9))
+        os.mkdir(os.path.join(self.folder, "folder.xml"))
+        _, files, _ = self.import_report(os.path.join(self.folder, "?*.xml"))
+        self.assertEqual([os.path.basename(f["file"].replace("\\", "/")) for f in files],
+                         ["a.xml", "b ж.xml"])
+        self.assertEqual([f["stored"] for f in files], [10, 10])
+        done = self.run_program("import", "--db", os.path.join(self.folder, "test.db"), "no*.xml")
+        self.assertIn("no*.xml: ", done.stderr)
+
     def test_exports_have_the_bytes_that_the_server_sends(self):
         self.import_report(self.write("a.xml", rendered_events(1, 5)))
         db = os.path.join(self.folder, "test.db")
