@@ -32,8 +32,9 @@ class Trusted {
   bool contains(PSID account) const {
     if (::IsWellKnownSid(account, WinLocalSystemSid)) return true;
     if (::IsWellKnownSid(account, WinBuiltinAdministratorsSid)) return true;
-    // Whoever makes a file in the folder: one of these, then.
+    // Whoever makes a file in the folder, or owns it: one of these, then.
     if (::IsWellKnownSid(account, WinCreatorOwnerSid)) return true;
+    if (::IsWellKnownSid(account, WinCreatorOwnerRightsSid)) return true;
     if (installer_ != nullptr && ::EqualSid(account, installer_)) return true;
     return !user_.empty() &&
            ::EqualSid(account, reinterpret_cast<const TOKEN_USER*>(user_.data())->User.Sid);
@@ -58,21 +59,40 @@ class Trusted {
   std::vector<unsigned char> user_;
 };
 
+struct Access {
+  Access() = default;
+  ~Access() { ::LocalFree(descriptor); }
+  Access(const Access&) = delete;
+  Access& operator=(const Access&) = delete;
+
+  bool is_for_administrators(DWORD rights, bool or_this_user) const {
+    const Trusted trusted(or_this_user);
+    return trusted.contains(owner) && trusted.hold_alone(rights, list);
+  }
+
+  PSID owner = nullptr;
+  ACL* list = nullptr;
+  PSECURITY_DESCRIPTOR descriptor = nullptr;  // holds both
+};
+
+constexpr SECURITY_INFORMATION kOwnerAndList =
+    OWNER_SECURITY_INFORMATION | DACL_SECURITY_INFORMATION;
+
 }  // namespace
 
 bool is_for_administrators(const std::filesystem::path& path, DWORD rights, bool or_this_user) {
-  PSID owner = nullptr;
-  ACL* list = nullptr;
-  PSECURITY_DESCRIPTOR descriptor = nullptr;
-  if (::GetNamedSecurityInfoW(path.c_str(), SE_FILE_OBJECT,
-                              OWNER_SECURITY_INFORMATION | DACL_SECURITY_INFORMATION, &owner,
-                              nullptr, &list, nullptr, &descriptor) != ERROR_SUCCESS) {
-    return false;
-  }
-  const Trusted trusted(or_this_user);
-  const bool result = trusted.contains(owner) && trusted.hold_alone(rights, list);
-  ::LocalFree(descriptor);
-  return result;
+  Access access;
+  return ::GetNamedSecurityInfoW(path.c_str(), SE_FILE_OBJECT, kOwnerAndList, &access.owner,
+                                 nullptr, &access.list, nullptr,
+                                 &access.descriptor) == ERROR_SUCCESS &&
+         access.is_for_administrators(rights, or_this_user);
+}
+
+bool is_for_administrators(HANDLE file, DWORD rights, bool or_this_user) {
+  Access access;
+  return ::GetSecurityInfo(file, SE_FILE_OBJECT, kOwnerAndList, &access.owner, nullptr,
+                           &access.list, nullptr, &access.descriptor) == ERROR_SUCCESS &&
+         access.is_for_administrators(rights, or_this_user);
 }
 
 }  // namespace blockwatch

@@ -135,6 +135,15 @@ class WindowsTest(daemon_test.DaemonTest):
         mode = os.stat(os.path.join(self.folder, "tokens.json")).st_mode
         self.assertEqual(mode & OTHERS, 0)
 
+    def test_tokens_that_others_can_read_are_refused(self):
+        self.token()
+        path = os.path.join(self.folder, "tokens.json")
+        for mode in (0o604, 0o602):
+            os.chmod(path, mode)
+            done = self.run_program("token", "list", "--db", os.path.join(self.folder, "test.db"))
+            self.assertEqual(done.returncode, 1, oct(mode))
+            self.assertIn("may read or change it", done.stderr)
+
     def test_a_revoked_token_is_refused_at_once(self):
         server = self.server("--source", "none", "--require-token")
         db = os.path.join(self.folder, "test.db")
