@@ -10,7 +10,7 @@ namespace blockwatch {
 namespace {
 
 constexpr std::int64_t kHour = 3600 * Timestamp::kTicksPerSecond;
-constexpr std::int64_t kWeek = 7 * 24 * kHour;
+constexpr std::int64_t kWeek = kHour * 24 * 7;
 constexpr std::string_view kLiveSource = "windows:Security";
 
 // In the file of a log: 600 to 730 were seen, and the rest of their chunks.
@@ -52,8 +52,12 @@ Added added_by(const AuditSettingRecord& setting, const EventRateFn& rate_of) {
     }
     const auto ids = events_of(setting.subcategory, flag);
     const auto rate = ids.empty() ? std::nullopt : rate_of(ids);
-    added.least += rate ? rate->usual * kBytesPerEvent : 0;
-    added.most += rate ? rate->busiest * kBytesPerEvent : kUnbounded;
+    if (!rate) {
+      added.most = kUnbounded;
+      continue;
+    }
+    added.least += rate->usual * kBytesPerEvent;
+    added.most += rate->busiest * kBytesPerEvent;
   }
   return added;
 }
