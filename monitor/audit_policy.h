@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "monitor/security_log.h"
 #include "storage/result.h"
 
 namespace blockwatch {
@@ -59,11 +60,6 @@ struct AuditSetting {
   friend bool operator==(const AuditSetting&, const AuditSetting&) = default;
 };
 
-struct SecurityLogSize {
-  std::uint64_t bytes = 0;
-  std::uint64_t max_bytes = 0;  // older events are overwritten beyond
-};
-
 // One policy, the system's or a file's. One thread at a time.
 class AuditPolicySource {
  public:
@@ -85,7 +81,7 @@ class AuditPolicySource {
   virtual std::optional<std::string> conflict(std::span<const AuditSetting> settings) = 0;
 
   // Nothing where there is no such log or it cannot be seen.
-  virtual std::optional<SecurityLogSize> security_log() = 0;
+  virtual std::optional<SecurityLog> security_log() = 0;
 };
 
 // The policy of this system; null where it has none (then a file stands for it).

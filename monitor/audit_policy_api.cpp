@@ -4,6 +4,8 @@
 #include <utility>
 #include <vector>
 
+#include "monitor/audit_csv.h"
+
 namespace blockwatch {
 namespace {
 
@@ -46,6 +48,14 @@ Error to_error(std::uint32_t code, const std::string& doing) {
   }
 }
 
+// Whether the settings are against what is fixed; without settings: whether those of the filtering
+// platform could be.
+bool would_change(std::span<const AuditSetting> settings, AuditId id, AuditFlags fixed) {
+  if (settings.empty()) return id == kAuditConnection || id == kAuditPacketDrop;
+  return std::ranges::any_of(
+      settings, [&](const AuditSetting& one) { return one.id == id && one.flags != fixed; });
+}
+
 std::uint32_t to_windows(AuditFlags flags) {
   const std::uint32_t bits =
       (flags.success ? kAuditSuccess : 0U) | (flags.failure ? kAuditFailure : 0U);
@@ -82,18 +92,38 @@ class ApiAuditPolicy final : public AuditPolicySource {
     return tl::unexpected(to_error(error, "change"));
   }
 
-  std::optional<std::string> conflict(std::span<const AuditSetting> /*settings*/) override {
+  std::optional<std::string> conflict(std::span<const AuditSetting> settings) override {
     const auto value = api_.no_legacy_policy ? api_.no_legacy_policy() : std::nullopt;
-    if (value != 0U) return std::nullopt;
-    return "the security option SCENoApplyLegacyAuditPolicy is 0: the audit categories of a policy "
-           "overwrite single subcategories";
+    if (value == 0U) {
+      return "the security option SCENoApplyLegacyAuditPolicy is 0: the audit categories of a "
+             "policy overwrite single subcategories";
+    }
+    const AuditPolicy group_policy = read_group_policy();
+    for (const AuditSubcategory& row : audit_subcategories()) {
+      const auto& fixed = group_policy.at(row.id);
+      if (fixed && would_change(settings, row.id, *fixed)) {
+        return "a group policy sets \"" + std::string(row.name) +
+               "\" and will do so again (security\\audit\\audit.csv in the Windows folder)";
+      }
+    }
+    return std::nullopt;
   }
 
-  std::optional<SecurityLogSize> security_log() override {
-    return api_.security_log ? api_.security_log() : std::nullopt;
+  std::optional<SecurityLog> security_log() override {
+    if (!api_.security_log.state) return std::nullopt;
+    const Privilege privilege(api_);
+    return measure_security_log(api_.security_log, now());
   }
 
  private:
+  // What group policies set; a file that cannot be understood proves nothing.
+  AuditPolicy read_group_policy() const {
+    const auto text = api_.group_policy ? api_.group_policy() : std::nullopt;
+    if (!text) return {};
+    const auto csv = AuditCsv::parse(*text);
+    return csv ? csv->policy() : AuditPolicy{};
+  }
+
   // All subcategories at once; if one is unknown (Windows before 10), each on its own.
   Result<AuditPolicy> query() {
     std::vector<WindowsGuid> all;

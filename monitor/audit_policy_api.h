@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "monitor/audit_policy.h"
 
@@ -54,7 +55,10 @@ struct AuditApi {
   std::function<std::uint32_t(bool enable, bool& was_enabled)> set_privilege;
   // SCENoApplyLegacyAuditPolicy; nothing where it is not set.
   std::function<std::optional<std::uint32_t>()> no_legacy_policy;
-  std::function<std::optional<SecurityLogSize>()> security_log;
+  // The audit.csv of all group policies that apply here ([MS-GPAC] 2.2: the form of auditpol's
+  // file); nothing: none, or it cannot be read.
+  std::function<std::optional<std::string>()> group_policy;
+  SecurityLogApi security_log;
 };
 
 std::unique_ptr<AuditPolicySource> make_api_audit_policy(AuditApi api);

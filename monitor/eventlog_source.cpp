@@ -1,6 +1,7 @@
 #include "monitor/eventlog_source.h"
 
 #include <algorithm>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <utility>
@@ -8,6 +9,7 @@
 
 #include "monitor/eventlog_archives.h"
 #include "monitor/eventlog_position.h"
+#include "monitor/eventlog_progress.h"
 #include "monitor/eventlog_query.h"
 #include "monitor/eventlog_record.h"
 
@@ -54,21 +56,19 @@ class Follower {
   Result<void> run() {
     auto stored = position_of_(name_);
     if (!stored) return tl::unexpected(stored.error());
-    position_ = parse_eventlog_position(*stored).value_or(EventLogPosition{});
+    progress_ = EventLogProgress(parse_eventlog_position(*stored).value_or(EventLogPosition{}));
     report_.set_state(SourceState::kImporting);
     auto done = follow();
     if (!done && !stopping()) {
       emit_({.source = name_,
              .facts = {{.kind = CoverageKind::kSourceDown,
-                        .start = has_looked() ? position_.looked_time : now(),
+                        .start = progress_.has_looked() ? progress_.position().looked_time : now(),
                         .detail = done.error().message}}});
     }
     return done;
   }
 
  private:
-  // Ever: what was in the log before is nobody's loss.
-  bool has_looked() const { return position_.looked_time.ticks != 0; }
   bool stopping() const { return refused_ || stop_.stop_requested(); }
 
   Result<void> follow() {
@@ -97,11 +97,11 @@ class Follower {
     const auto before = api_.info();
     if (!before) return tl::unexpected(log_failure("look at the Security log", before.error()));
     if (archives_due_) read_archives();
-    const bool other_file = position_.created != 0 && before->created != position_.created;
+    const std::uint64_t last = progress_.position().record_id;
     // Of another file nothing is known: the record with this number may be another one.
-    bool gone = position_.record_id == 0 || other_file;
+    bool gone = last == 0 || progress_.is_other_file(*before);
     if (!gone) {
-      auto subscription = subscribe(position_.record_id);
+      auto subscription = subscribe(last);
       if (subscription) {
         subscription_ = std::move(*subscription);
       } else if (subscription.error() == log_error::kNotFound) {
@@ -111,7 +111,7 @@ class Follower {
       }
     }
     if (gone) {
-      position_.record_id = 0;  // another record of this number may come
+      progress_.lose_record();
       // Not "the nearest record", whose meaning is open, and never "from now on": what is read
       // twice is recognised by the store.
       auto subscription = subscribe(std::nullopt);
@@ -121,13 +121,11 @@ class Follower {
       subscription_ = std::move(*subscription);
     }
     // Asked now, because the log may have been overwritten further before the subscription began.
-    opened_ = now();
+    const Timestamp opened = now();
     const auto info = api_.info();
     if (!info) return tl::unexpected(log_failure("look at the Security log", info.error()));
-    hole_unknown_ = false;
-    if (gone && has_looked()) find_hole(*info, other_file);
-    position_.created = info->created;
-    confirmed_through_ = info->records == 0 ? 0 : info->oldest_record_id + info->records - 1;
+    if (gone && progress_.may_have_missed(*info)) read_archives();
+    progress_.open(*info, gone, opened);
     last_life_ = Clock::now();
     return {};
   }
@@ -136,56 +134,11 @@ class Follower {
     return api_.subscribe({eventlog_query(options_.record), eventlog_paths(), after});
   }
 
-  // The bookmarked record is gone: are there records that were never looked at?
-  void find_hole(const LogInfo& info, bool other_file) {
-    const std::uint64_t oldest = info.oldest_record_id;
-    if (info.records == 0 && !other_file) {
-      hole_unknown_ = true;
-      return;
-    }
-    if (other_file || oldest > position_.looked_through + 1) read_archives();
-    const bool counts_anew = oldest + info.records <= position_.looked_through;
-    const bool continues = archived_through_ != 0 && archived_through_ + 1 == oldest;
-    if (counts_anew || (other_file && !continues)) {
-      begin_hole({.detail = "the log's file was replaced; it may have held more"});
-      position_.looked_through = info.records == 0 ? 0 : oldest - 1;
-      return;
-    }
-    find_hole_before(oldest);
-  }
-
-  void find_hole_before(std::uint64_t record_id) {
-    const std::uint64_t first = position_.looked_through + 1;
-    if (record_id <= first) return;
-    begin_hole({.first_record_id = first,
-                .last_record_id = record_id - 1,
-                .missing_records = record_id - first,
-                .detail = "overwritten or cleared before they were read"});
-    position_.looked_through = record_id - 1;
-  }
-
-  void begin_hole(CoverageFact hole) {
-    end_hole(now());
-    hole.kind = CoverageKind::kRecordsMissing;
-    hole.start = position_.looked_time;
-    hole_ = std::move(hole);
-  }
-
-  // What is missing was written before the first record that is there.
-  void end_hole(Timestamp end) {
-    if (!hole_) return;
-    hole_->end = std::max(hole_->start, end);
-    lost_ += hole_->missing_records.value_or(0);
-    facts_.push_back(*std::exchange(hole_, std::nullopt));
-  }
-
   void read_archives() {
     archives_due_ = false;
     for (const RecordRange& range : blockwatch::read_archives(
              api_.folder(), options_.record, position_of_, emit_, report_, stop_)) {
-      if (!has_looked() || range.first > position_.looked_through + 1) continue;
-      archived_through_ = std::max(archived_through_, range.last);
-      position_.looked_through = std::max(position_.looked_through, range.last);
+      progress_.take_archive(range);
     }
   }
 
@@ -232,7 +185,7 @@ class Follower {
   }
 
   Result<void> take(std::uint32_t count) {
-    const std::uint64_t before = position_.record_id;
+    const std::uint64_t before = progress_.position().record_id;
     for (std::uint32_t i = 0; i < count; ++i) {
       const auto values = subscription_->render(i);
       if (!values && memory_.unreadable_after != before) {
@@ -243,7 +196,7 @@ class Follower {
                                 : "an event that cannot be rendered (Windows error " +
                                       std::to_string(values.error()) + ")";
       if (wrong) {
-        file_report_.note(position_.record_id, *wrong);
+        file_report_.note(progress_.position().record_id, *wrong);
       } else {
         accept();
       }
@@ -254,8 +207,7 @@ class Follower {
 
   void accept() {
     const std::uint64_t id = record_.record_id();
-    if (std::exchange(hole_unknown_, false)) find_hole_before(id);
-    end_hole(record_.time());
+    progress_.take_record(id, record_.time());
     for (const CoverageKind kind : std::exchange(lasting_, {})) end_open(kind, record_.time());
     if (auto fact = record_.fact()) {
       if (!fact->end) lasting_.push_back(fact->kind);
@@ -264,10 +216,6 @@ class Follower {
     const auto event_id = record_.fields().event_id;
     if (event_id == companion::kLogArchived) archives_due_ = true;
     sink_.take(record_.fields(), id);
-    position_.record_id = id;
-    position_.looked_through = std::max(position_.looked_through, id);
-    // A clock that was ahead must not put later holes into a time to come.
-    position_.looked_time = std::min(std::max(position_.looked_time, record_.time()), now());
     report_.set_lag_ms(std::max<std::int64_t>(0, (now().ticks - record_.time().ticks) / 10'000));
   }
 
@@ -279,18 +227,11 @@ class Follower {
 
   // Everything was taken. `proven`: Windows says so.
   void at_end(bool proven) {
-    bool told = hole_.has_value();
-    end_hole(now());
-    if (proven && opened_) {
-      position_.looked_through = std::max(position_.looked_through, confirmed_through_);
-      position_.looked_time = std::max(position_.looked_time, *opened_);
-      opened_.reset();
-      told = true;
-    }
+    bool told = progress_.end(proven, now());
     if (!caught_up_) {
       caught_up_ = told = true;
       // Whatever was lost meanwhile is a fact of its own.
-      end_open(CoverageKind::kSourceDown, std::max(position_.looked_time, now()), 0);
+      end_open(CoverageKind::kSourceDown, std::max(progress_.position().looked_time, now()), 0);
       report_.set_state(SourceState::kFollowing);
     }
     report_.set_lag_ms(0);
@@ -300,24 +241,27 @@ class Follower {
   // The events, what is known to be missing and the position, to be stored together.
   void hand_on() {
     sink_.flush();
+    std::vector<CoverageFact> facts = progress_.take_facts();
+    std::ranges::move(std::exchange(facts_, {}), std::back_inserter(facts));
     if (read_options_.names != nullptr && !list_.events.empty()) {
       const std::string fault = read_options_.names->fault();
       if (!fault.empty()) report_.set_error(fault);
     }
     if (file_report_.damaged > 0) {
       report_.set_error(file_report_.damage.front().what);
-      facts_.push_back({.kind = CoverageKind::kRecordsDamaged,
-                        .start = position_.looked_time,
-                        .end = position_.looked_time,
-                        .missing_records = file_report_.damaged,
-                        .detail = file_report_.damage.front().what});
+      const Timestamp looked = progress_.position().looked_time;
+      facts.push_back({.kind = CoverageKind::kRecordsDamaged,
+                       .start = looked,
+                       .end = looked,
+                       .missing_records = file_report_.damaged,
+                       .detail = file_report_.damage.front().what});
     }
     refused_ = !emit_({.source = name_,
                        .list = std::exchange(list_, EventList{}),
-                       .position = to_text(position_),
-                       .lost = std::exchange(lost_, 0),
+                       .position = to_text(progress_.position()),
+                       .lost = progress_.take_lost(),
                        .damaged = file_report_.damaged,
-                       .facts = std::exchange(facts_, {})});
+                       .facts = std::move(facts)});
     file_report_ = FileReport{};
   }
 
@@ -326,7 +270,8 @@ class Follower {
     last_life_ = Clock::now();
     const auto info = api_.info();
     if (!info) return tl::unexpected(log_failure("look at the Security log", info.error()));
-    const bool grown = info->oldest_record_id + info->records > position_.looked_through + 1;
+    const bool grown =
+        info->oldest_record_id + info->records > progress_.position().looked_through + 1;
     return grown ? open() : Result<void>();
   }
 
@@ -340,12 +285,7 @@ class Follower {
   const std::stop_token stop_;
 
   std::unique_ptr<LogSubscription> subscription_;
-  EventLogPosition position_;            // behind everything that was handed on or is in list_
-  std::optional<Timestamp> opened_;      // the subscription; none once it has given all there was
-  std::uint64_t confirmed_through_ = 0;  // looked through then
-  std::optional<CoverageFact> hole_;     // its end is the next record
-  std::uint64_t archived_through_ = 0;   // archives hold all from what was looked at to here
-  bool hole_unknown_ = false;            // the next record tells whether there is one
+  EventLogProgress progress_{EventLogPosition{}};  // of everything handed on or in list_
   // Facts that the next record ends, also those that an earlier run has stored.
   std::vector<CoverageKind> lasting_{CoverageKind::kLogFull, CoverageKind::kLoggingStopped};
   std::uint32_t batch_;
@@ -361,7 +301,6 @@ class Follower {
   ReadOptions read_options_;
   FileReport file_report_;
   std::vector<CoverageFact> facts_;  // of the next batch, as these
-  std::uint64_t lost_ = 0;
   EventList list_;
   // A batch is far below the sink's bounds, so that this is called once, by flush(). Were it called
   // twice, the first part would be stored without a position and not be lost.

@@ -32,8 +32,9 @@ class Trusted {
   bool contains(PSID account) const {
     if (::IsWellKnownSid(account, WinLocalSystemSid)) return true;
     if (::IsWellKnownSid(account, WinBuiltinAdministratorsSid)) return true;
-    // Whoever makes a file in the folder: one of these, then.
+    // Whoever makes a file in the folder, or owns it: one of these, then.
     if (::IsWellKnownSid(account, WinCreatorOwnerSid)) return true;
+    if (::IsWellKnownSid(account, WinCreatorOwnerRightsSid)) return true;
     if (installer_ != nullptr && ::EqualSid(account, installer_)) return true;
     return !user_.empty() &&
            ::EqualSid(account, reinterpret_cast<const TOKEN_USER*>(user_.data())->User.Sid);
@@ -71,19 +72,23 @@ bool is_for_administrators(const std::filesystem::path& path, DWORD rights, bool
                     FILE_FLAG_BACKUP_SEMANTICS | FILE_FLAG_OPEN_REPARSE_POINT, nullptr);
   if (file == INVALID_HANDLE_VALUE) return false;
   BY_HANDLE_FILE_INFORMATION information{};
+  const bool is_link = ::GetFileInformationByHandle(file, &information) == 0 ||
+                       (information.dwFileAttributes & FILE_ATTRIBUTE_REPARSE_POINT) != 0;
+  const bool result = !is_link && is_for_administrators(file, rights, or_this_user);
+  ::CloseHandle(file);
+  return result;
+}
+
+bool is_for_administrators(HANDLE file, DWORD rights, bool or_this_user) {
   PSID owner = nullptr;
   ACL* list = nullptr;
   PSECURITY_DESCRIPTOR descriptor = nullptr;
   const bool known =
-      ::GetFileInformationByHandle(file, &information) != 0 &&
       ::GetSecurityInfo(file, SE_FILE_OBJECT,
                         OWNER_SECURITY_INFORMATION | DACL_SECURITY_INFORMATION, &owner, nullptr,
                         &list, nullptr, &descriptor) == ERROR_SUCCESS;
-  ::CloseHandle(file);
-  const bool is_link = (information.dwFileAttributes & FILE_ATTRIBUTE_REPARSE_POINT) != 0;
   const Trusted trusted(or_this_user);
-  const bool result =
-      known && !is_link && trusted.contains(owner) && trusted.hold_alone(rights, list);
+  const bool result = known && trusted.contains(owner) && trusted.hold_alone(rights, list);
   ::LocalFree(descriptor);
   return result;
 }

@@ -20,5 +20,6 @@ inline constexpr DWORD kAnyRight = MAXDWORD;
 // Whether it is no link, and only the system and administrators own it and hold any of these
 // rights. `or_this_user`: the account that this program runs under may, too.
 bool is_for_administrators(const std::filesystem::path& path, DWORD rights, bool or_this_user);
+bool is_for_administrators(HANDLE file, DWORD rights, bool or_this_user);  // open with READ_CONTROL
 
 }  // namespace blockwatch

@@ -1,6 +1,7 @@
 #include "server/audit_json.h"
 
 #include <array>
+#include <cmath>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -12,6 +13,8 @@ using Json = nlohmann::ordered_json;
 // In the orders of AuditCause, AuditState, AuditRevert.
 constexpr std::array<std::string_view, 4> kCauses{"set", "restore", "revert", "outside"};
 constexpr std::array<std::string_view, 4> kStates{"started", "done", "failed", "reverted"};
+// In the order of WhenFull.
+constexpr std::array<std::string_view, 3> kWhenFull{"overwrite", "archive", "stop"};
 constexpr std::array<std::string_view, 4> kReverts{"", "pending", "done", "kept"};
 
 Json id_or_null(const std::optional<std::int64_t>& id) {
@@ -57,7 +60,27 @@ Json to_json(const AuditChangeRecord& change) {
           {"restores", id_or_null(change.restores)},
           {"reverts", id_or_null(change.reverts)},
           {"revert_time", time_or_null(change.revert_time)},
-          {"error", text_or_null(change.error)}};
+          {"error", text_or_null(change.error)},
+          {"forecast", nullptr}};
+}
+
+Json number_or_null(const std::optional<double>& number) {
+  return number ? Json(std::round(*number * 10) / 10) : Json(nullptr);
+}
+
+Json to_json(const SecurityLog& log) {
+  return {{"bytes", log.bytes},
+          {"max_bytes", log.max_bytes},
+          {"when_full", kWhenFull.at(static_cast<std::size_t>(log.when_full))},
+          {"bytes_per_hour", number_or_null(log.bytes_per_hour)},
+          {"hours_until_overwrite", number_or_null(hours_until_overwrite(log))}};
+}
+
+Json to_json(const LogForecast& forecast) {
+  return {{"hours_before", number_or_null(forecast.before)},
+          {"hours_after_at_least", number_or_null(forecast.after_at_least)},
+          {"hours_after_at_most", number_or_null(forecast.after_at_most)},
+          {"basis", forecast.basis}};
 }
 
 Json to_json(const AuditBackupRecord& backup) {
@@ -86,21 +109,23 @@ std::string audit_policy_json(const AuditView& view, std::string_view source,
   Json list = Json::array();
   for (const AuditId id : ids)
     list.push_back(to_json(id, view.policy.at(id).value_or(AuditFlags{})));
-  Json log = nullptr;
-  if (view.security_log) {
-    log = {{"bytes", view.security_log->bytes}, {"max_bytes", view.security_log->max_bytes}};
-  }
-  return text_of({{"source", source},
-                  {"subcategories", std::move(list)},
-                  {"conflict", text_or_null(view.conflict.value_or(""))},
-                  {"security_log", std::move(log)}});
+  return text_of(
+      {{"source", source},
+       {"subcategories", std::move(list)},
+       {"conflict", text_or_null(view.conflict.value_or(""))},
+       {"security_log", view.security_log ? to_json(*view.security_log) : Json(nullptr)}});
 }
 
 std::string audit_subcategory_json(AuditId id, AuditFlags flags) {
   return text_of(to_json(id, flags));
 }
 
-std::string audit_change_json(const AuditChangeRecord& change) { return text_of(to_json(change)); }
+std::string audit_change_json(const AuditChangeRecord& change,
+                              const std::optional<LogForecast>& forecast) {
+  Json object = to_json(change);
+  if (forecast) object["forecast"] = to_json(*forecast);
+  return text_of(object);
+}
 
 std::string audit_backup_json(const AuditBackupRecord& backup) { return text_of(to_json(backup)); }
 

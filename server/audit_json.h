@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "server/audit_keeper.h"
+#include "server/log_forecast.h"
 
 namespace blockwatch {
 
@@ -16,7 +17,9 @@ namespace blockwatch {
 std::string audit_policy_json(const AuditView& view, std::string_view source,
                               std::span<const AuditId> ids);
 std::string audit_subcategory_json(AuditId id, AuditFlags flags);
-std::string audit_change_json(const AuditChangeRecord& change);  // id 0: "planned"
+// id 0: "planned".
+std::string audit_change_json(const AuditChangeRecord& change,
+                              const std::optional<LogForecast>& forecast = std::nullopt);
 std::string audit_backup_json(const AuditBackupRecord& backup);
 
 // `more`: there are older ones.

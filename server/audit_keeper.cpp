@@ -118,7 +118,7 @@ Result<AuditOutcome> AuditKeeper::change(const AuditRequest& request) {
   const auto before = catch_up();
   if (!before) return tl::unexpected(before.error());
   if (request.seen && std::ranges::find(*request.seen, to_digits(*before)) == request.seen->end()) {
-    return AuditOutcome{true, {}, *before};
+    return AuditOutcome{true, {}, *before, {}};
   }
   AuditChangeRecord change;
   change.time = now();
@@ -143,11 +143,14 @@ Result<AuditOutcome> AuditKeeper::change(const AuditRequest& request) {
     change.settings.push_back({wish.id, to_bits(*known), to_bits(after), to_bits(*known)});
   }
   std::ranges::sort(change.settings, {}, &AuditSettingRecord::subcategory);
-  if (request.dry_run) return AuditOutcome{false, std::move(change), *before};
+  const auto security_log = source_->security_log();
+  if (request.dry_run) return AuditOutcome{false, std::move(change), *before, security_log};
   if (const auto conflict = source_->conflict(settings)) {
     return make_error(ErrorCode::kConflict, "The change would not last: " + *conflict + ".");
   }
-  return carry_out(std::move(change), *before);
+  auto outcome = carry_out(std::move(change), *before);
+  if (outcome) outcome->security_log = security_log;
+  return outcome;
 }
 
 Result<AuditOutcome> AuditKeeper::carry_out(AuditChangeRecord change, const AuditPolicy& before) {
@@ -178,7 +181,7 @@ Result<AuditOutcome> AuditKeeper::carry_out(AuditChangeRecord change, const Audi
   if (const auto stored = store_->change(change.id)) change = *stored;
   hear(change);
   if (failed) return tl::unexpected(error);
-  return AuditOutcome{false, std::move(change), after.value_or(before)};
+  return AuditOutcome{false, std::move(change), after.value_or(before), {}};
 }
 
 Result<AuditBackupRecord> AuditKeeper::back_up(const std::string& who) {

@@ -40,12 +40,13 @@ struct AuditOutcome {
   bool stale = false;        // the policy is none of `seen`: nothing was done
   AuditChangeRecord change;  // id 0 when nothing was done
   AuditPolicy policy;        // afterwards
+  std::optional<SecurityLog> security_log;
 };
 
 struct AuditView {
   AuditPolicy policy;
   std::optional<std::string> conflict;  // why changes would not last
-  std::optional<SecurityLogSize> security_log;
+  std::optional<SecurityLog> security_log;
 };
 
 // Any thread. Several processes may work on the same policy and trail: a lock file beside the trail

@@ -49,7 +49,7 @@ class FileAuditPolicy final : public AuditPolicySource {
     return std::nullopt;
   }
 
-  std::optional<SecurityLogSize> security_log() override { return std::nullopt; }
+  std::optional<SecurityLog> security_log() override { return std::nullopt; }
 
  private:
   Result<AuditCsv> load() const {

@@ -4,6 +4,7 @@
 #include <system_error>
 #include <utility>
 
+#include "server/access_check_windows.h"
 #include "server/access_list_windows.h"
 #include "server/random.h"
 #include "server/secret_file.h"
@@ -93,6 +94,12 @@ Result<std::optional<SecretFile>> read_secret_file(const std::filesystem::path& 
                                 FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, nullptr,
                                 OPEN_EXISTING, FILE_FLAG_OPEN_REPARSE_POINT, nullptr));
   if (!file.valid()) return failure(path, ::GetLastError());
+  if (!is_for_administrators(file.get(), kAnyRight, /*or_this_user=*/true)) {
+    return make_error(ErrorCode::kPermission,
+                      to_utf8(path) +
+                          ": others than its owner, administrators and the system may read or "
+                          "change it, or own it");
+  }
   SecretFile result;
   result.stamp = *stamp;
   std::array<char, 4096> buffer{};

@@ -5,8 +5,12 @@
 // After windows.h.
 #include <ntsecapi.h>
 
+#include <array>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 
+#include "monitor/audit_csv.h"
 #include "monitor/audit_policy_api.h"
 
 namespace blockwatch {
@@ -60,21 +64,20 @@ std::optional<std::uint32_t> registry_number(const wchar_t* key, const wchar_t* 
   return status == ERROR_SUCCESS ? std::optional<std::uint32_t>(value) : std::nullopt;
 }
 
-std::optional<SecurityLogSize> security_log_size(const std::filesystem::path& system_folder) {
-  const auto most =
-      registry_number(L"SYSTEM\\CurrentControlSet\\Services\\EventLog\\Security", L"MaxSize");
+std::optional<std::string> group_policy() {
+  std::array<wchar_t, MAX_PATH> folder{};
+  if (GetSystemWindowsDirectoryW(folder.data(), MAX_PATH) == 0) return std::nullopt;
+  const auto path = std::filesystem::path(folder.data()) / "security" / "audit" / "audit.csv";
   std::error_code error;
-  const auto bytes =
-      std::filesystem::file_size(system_folder / "winevt" / "Logs" / "Security.evtx", error);
-  if (!most || error) return std::nullopt;
-  return SecurityLogSize{bytes, *most};
+  const auto size = std::filesystem::file_size(path, error);
+  std::ifstream file(path, std::ios::binary);
+  if (error || size > kMaxAuditCsvBytes || !file) return std::nullopt;
+  return std::string(std::istreambuf_iterator<char>(file), {});
 }
 
 }  // namespace
 
 std::unique_ptr<AuditPolicySource> system_audit_policy() {
-  wchar_t folder[MAX_PATH]{};
-  GetSystemDirectoryW(folder, MAX_PATH);
   AuditApi api;
   // It stays loaded: the table is used until the program ends.
   if (HMODULE library = LoadLibraryExW(L"advapi32.dll", nullptr, LOAD_LIBRARY_SEARCH_SYSTEM32)) {
@@ -99,7 +102,8 @@ std::unique_ptr<AuditPolicySource> system_audit_policy() {
     return registry_number(L"SYSTEM\\CurrentControlSet\\Control\\Lsa",
                            L"SCENoApplyLegacyAuditPolicy");
   };
-  api.security_log = [path = std::filesystem::path(folder)] { return security_log_size(path); };
+  api.group_policy = group_policy;
+  api.security_log = system_security_log();
   return make_api_audit_policy(std::move(api));
 }
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
@@ -48,6 +49,28 @@ Result<std::vector<AuditId>> find_all(const std::vector<std::string>& names) {
   return ids;
 }
 
+std::string hours_text(const std::optional<double>& hours) {
+  return hours ? std::to_string(std::llround(*hours)) + " h" : "?";
+}
+
+std::string security_log_text(const SecurityLog& log) {
+  constexpr std::uint64_t kMebibyte = 1U << 20U;
+  std::string text = "Security log: " + std::to_string(log.bytes / kMebibyte) + " of " +
+                     std::to_string(log.max_bytes / kMebibyte) + " MiB";
+  if (log.when_full == WhenFull::kArchive) return text + ", archived when full\n";
+  text += log.when_full == WhenFull::kStop ? ", and nothing more is written in "
+                                           : ", an event is overwritten after ";
+  return text + hours_text(hours_until_overwrite(log)) + '\n';
+}
+
+std::optional<LogForecast> forecast(const AuditOutcome& outcome, const std::string& db_option) {
+  if (!outcome.security_log) return std::nullopt;
+  const auto db_path = resolve_db_path(db_option);
+  const auto reader = StoreReader::open(db_path.value_or(""));
+  return forecast_log(outcome.security_log, outcome.change.settings,
+                      stored_event_rates(reader ? reader->get() : nullptr, now()));
+}
+
 // Only looks: needs no trail, and leaves none.
 int get(AuditPolicySource& source, const AuditConfig& config) {
   auto ids = find_all(config.subcategories);
@@ -69,6 +92,7 @@ int get(AuditPolicySource& source, const AuditConfig& config) {
     table.add({audit_slug(id), on_off(flags.success), on_off(flags.failure), audit_guid(id)});
   }
   std::cout << table.text();
+  if (view.security_log) std::cout << security_log_text(*view.security_log);
   if (view.conflict) std::cerr << "changes would not last: " << *view.conflict << '\n';
   return kExitSuccess;
 }
@@ -85,8 +109,9 @@ int change(AuditKeeper& keeper, const AuditConfig& config, AuditRequest request)
   const auto outcome = keeper.change(request);
   if (!outcome) return report_error(outcome.error());
   const AuditChangeRecord& made = outcome->change;
+  const auto log = forecast(*outcome, config.db_path);
   if (config.json || !stdout_is_terminal()) {
-    std::cout << audit_change_json(made) << '\n';
+    std::cout << audit_change_json(made, log) << '\n';
     return kExitSuccess;
   }
   TextTable table(
@@ -97,6 +122,11 @@ int change(AuditKeeper& keeper, const AuditConfig& config, AuditRequest request)
         {audit_slug(setting.subcategory), flags_text(setting.before), flags_text(setting.after)});
   }
   std::cout << table.text();
+  if (log) {
+    std::cout << "Security log: an event stays " << hours_text(log->before) << " now, then "
+              << hours_text(log->after_at_least) << " to " << hours_text(log->after_at_most) << " ("
+              << log->basis << ")\n";
+  }
   if (config.dry_run) {
     std::cerr << "a dry run: nothing was changed\n";
   } else if (made.revert_time) {

@@ -9,6 +9,7 @@
 #include "monitor/standard_input.h"
 #include "monitor/wait.h"
 #include "server/commands/commands.h"
+#include "server/file_names.h"
 #include "server/importer.h"
 #include "server/progress_bar.h"
 #include "server/text_table.h"
@@ -161,7 +162,7 @@ int run_import(const ImportConfig& config) {
   EventWriter writer(std::move(*store), commits, {.days = 0, .max_bytes = 0});
 
   std::vector<Outcome> outcomes;
-  for (const std::string& path : config.files) {
+  for (const std::string& path : expand_file_names(config.files)) {
     outcomes.push_back(import_one(path, config, writer));
     if (writer.counters().stalled_ms >= kPatienceMs) break;  // the next file would fare no better
   }

@@ -85,6 +85,13 @@ void take_settings(const Json& settings, BodyMembers& members, AuditRequest& wan
   }
 }
 
+std::optional<LogForecast> forecast(ApiContext& context, const AuditOutcome& outcome) {
+  if (!outcome.security_log) return std::nullopt;
+  const auto reader = context.readers.borrow();
+  return forecast_log(outcome.security_log, outcome.change.settings,
+                      stored_event_rates(reader ? &**reader : nullptr, now()));
+}
+
 }  // namespace
 
 http::Response audit_error(const Error& error) {
@@ -130,7 +137,7 @@ http::Response change_audit_policy(ApiContext& context, const http::Request& req
                                        "The policy has changed since: it has another ETag now.",
                                        "Read it again and decide anew.",
                                        {}})
-                     : json_answer(audit_change_json(outcome->change));
+                     : json_answer(audit_change_json(outcome->change, forecast(context, *outcome)));
   set_etag(response, outcome->policy);
   return response;
 }

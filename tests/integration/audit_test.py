@@ -60,9 +60,14 @@ class AuditTest(unittest.TestCase):
         self.assertTrue(self.failures())
         server = self.server()
         self.assertTrue(eventually(lambda: not self.failures()))
-        changes = server.get("/api/v1/audit/changes")["changes"]
-        self.assertEqual([(c["cause"], c["state"]) for c in changes], [("revert", "done"), ("set", "reverted")])
-        self.assertEqual(changes[0]["reverts"], made["id"])
+
+        def changes():
+            return server.get("/api/v1/audit/changes")["changes"]
+
+        # The trail is finished after the policy was put back.
+        self.assertTrue(eventually(lambda: changes()[0]["state"] == "done"))
+        self.assertEqual([(c["cause"], c["state"]) for c in changes()], [("revert", "done"), ("set", "reverted")])
+        self.assertEqual(changes()[0]["reverts"], made["id"])
         self.assertEqual(server.stop()[0], 0)
 
     def test_programs_work_on_the_same_policy(self):

@@ -5,6 +5,8 @@
 
 #include <map>
 
+#include "monitor/audit_csv.h"
+
 namespace blockwatch {
 namespace {
 
@@ -19,6 +21,8 @@ struct FakeWindows {
   std::uint32_t set_error = 0;
   std::size_t set_before_error = 0;  // so many settings are made before the error comes
   std::optional<std::uint32_t> no_legacy;
+  std::optional<std::string> group_policy;
+  std::optional<SecurityLogApi::State> log;
   std::uint32_t last_error = 0;
   int allocations = 0;
   std::vector<std::vector<std::uint32_t>> sets;
@@ -73,6 +77,8 @@ struct FakeWindows {
       return std::uint32_t{0};
     };
     api.no_legacy_policy = [this] { return no_legacy; };
+    api.group_policy = [this] { return group_policy; };
+    api.security_log.state = [this] { return enabled ? log : std::nullopt; };
     return api;
   }
 };
@@ -188,6 +194,36 @@ TEST_F(ApiAuditPolicy, AConflictIsALegacyPolicyThatWins) {
   windows_.no_legacy = 0;
   EXPECT_THAT(policy_->conflict({}).value_or(""),
               testing::HasSubstr("SCENoApplyLegacyAuditPolicy"));
+}
+
+TEST_F(ApiAuditPolicy, AConflictIsAGroupPolicyThatSetsSomethingElse) {
+  AuditPolicy fixed;
+  fixed.at(kAuditPacketDrop) = AuditFlags{};
+  windows_.group_policy = AuditCsv::make("", fixed).bytes();
+  const std::array<AuditSetting, 1> off{{{kAuditPacketDrop, AuditFlags{}}}};
+  const std::array<AuditSetting, 2> on{
+      {{kAuditConnection, kFailureOnly}, {kAuditPacketDrop, kFailureOnly}}};
+  EXPECT_FALSE(policy_->conflict(off));
+  EXPECT_FALSE(policy_->conflict(std::span(on).first(1)));
+  EXPECT_THAT(policy_->conflict(on).value_or(""),
+              testing::HasSubstr("\"Filtering Platform Packet Drop\""));
+  // Before anything is asked for: it may stand against it.
+  EXPECT_TRUE(policy_->conflict({}));
+  fixed = {};
+  fixed.at(0) = AuditFlags{};
+  windows_.group_policy = AuditCsv::make("", fixed).bytes();
+  EXPECT_FALSE(policy_->conflict({}));
+  windows_.group_policy = "not such a file";
+  EXPECT_FALSE(policy_->conflict(on));
+}
+
+TEST_F(ApiAuditPolicy, TheSecurityLogIsReadWithThePrivilege) {
+  EXPECT_FALSE(policy_->security_log());
+  windows_.log = SecurityLogApi::State{.bytes = 7, .max_bytes = 8, .records = 1};
+  const auto log = policy_->security_log();
+  ASSERT_TRUE(log);
+  EXPECT_EQ(log->bytes, 7U);
+  EXPECT_FALSE(windows_.enabled);
 }
 
 TEST(ApiAuditPolicyTable, WithoutTheFunctionsItSaysSo) {

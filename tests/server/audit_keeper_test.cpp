@@ -45,7 +45,7 @@ class FakePolicy final : public AuditPolicySource {
   std::optional<std::string> conflict(std::span<const AuditSetting>) override {
     return system_.conflict;
   }
-  std::optional<SecurityLogSize> security_log() override { return std::nullopt; }
+  std::optional<SecurityLog> security_log() override { return std::nullopt; }
 
  private:
   FakeSystem& system_;

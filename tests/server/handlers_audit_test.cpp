@@ -30,7 +30,9 @@ class RefusingPolicy final : public AuditPolicySource {
     return code_ == ErrorCode::kConflict ? std::optional<std::string>("a policy wins")
                                          : std::nullopt;
   }
-  std::optional<SecurityLogSize> security_log() override { return SecurityLogSize{7, 8}; }
+  std::optional<SecurityLog> security_log() override {
+    return SecurityLog{7, 8, WhenFull::kOverwrite, 0.04};
+  }
 
  private:
   ErrorCode code_;
@@ -298,7 +300,11 @@ TEST_F(AuditApi, TellsWhyTheSystemRefuses) {
         Json::parse(handlers::get_audit_policy(context, request("GET", kPolicy)).body);
     EXPECT_EQ(policy["source"], "windows");
     EXPECT_EQ(policy["conflict"], "a policy wins");
-    EXPECT_EQ(policy["security_log"], (Json{{"bytes", 7}, {"max_bytes", 8}}));
+    EXPECT_EQ(policy["security_log"], (Json{{"bytes", 7},
+                                            {"max_bytes", 8},
+                                            {"when_full", "overwrite"},
+                                            {"bytes_per_hour", 0.0},
+                                            {"hours_until_overwrite", 200.0}}));
   }
 }
 

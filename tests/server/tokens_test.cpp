@@ -10,6 +10,7 @@
 #include <set>
 #include <string>
 
+#include "server/secret_file.h"
 #include "tests/support/temp_dir.h"
 
 namespace blockwatch {
@@ -36,8 +37,7 @@ class TokensTest : public testing::Test {
     return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
   }
   void write_private(const std::string& text) const {
-    std::ofstream(path_, std::ios::binary) << text;
-    fs::permissions(path_, fs::perms::owner_read | fs::perms::owner_write);
+    ASSERT_TRUE(replace_secret_file(path_, text));
   }
 
   TempDir folder_;

@@ -61,6 +61,17 @@ class WindowsTest(daemon_test.DaemonTest):
         self.assertTrue(eventually(lambda: server.rows() == 20))
         self.stop(server)
 
+    def test_patterns_of_names_are_expanded(self):
+        for name, first in (("b ж.xml", 11), ("a.xml", 1)):
+            self.write(name, rendered_events(first, first + 9))
+        os.mkdir(os.path.join(self.folder, "folder.xml"))
+        _, files, _ = self.import_report(os.path.join(self.folder, "?*.xml"))
+        self.assertEqual([os.path.basename(f["file"].replace("\\", "/")) for f in files],
+                         ["a.xml", "b ж.xml"])
+        self.assertEqual([f["stored"] for f in files], [10, 10])
+        done = self.run_program("import", "--db", os.path.join(self.folder, "test.db"), "no*.xml")
+        self.assertIn("no*.xml: ", done.stderr)
+
     def test_exports_have_the_bytes_that_the_server_sends(self):
         self.import_report(self.write("a.xml", rendered_events(1, 5)))
         db = os.path.join(self.folder, "test.db")
@@ -123,6 +134,15 @@ class WindowsTest(daemon_test.DaemonTest):
         self.token()
         mode = os.stat(os.path.join(self.folder, "tokens.json")).st_mode
         self.assertEqual(mode & OTHERS, 0)
+
+    def test_tokens_that_others_can_read_are_refused(self):
+        self.token()
+        path = os.path.join(self.folder, "tokens.json")
+        for mode in (0o604, 0o602):
+            os.chmod(path, mode)
+            done = self.run_program("token", "list", "--db", os.path.join(self.folder, "test.db"))
+            self.assertEqual(done.returncode, 1, oct(mode))
+            self.assertIn("may read or change it", done.stderr)
 
     def test_a_revoked_token_is_refused_at_once(self):
         server = self.server("--source", "none", "--require-token")

@@ -86,29 +86,46 @@ void Log::take_line(const std::string& line) {
   } else if (what == "largest_batch") {
     largest_batch = object.at("events");
   } else {
-    Record record;
-    record.id = next_id_++;
-    record.filetime = filetime_now();
-    record.event_id = object.at("id");
-    record.provider = wide(object.value("provider", "Microsoft-Windows-Security-Auditing"));
-    auto& values = record.values;
-    values[L"Event/System/Provider/@Name"] = {EvtVarTypeString, 0, record.provider};
-    values[L"Event/System/EventID"] = {EvtVarTypeUInt16, record.event_id, {}};
-    values[L"Event/System/Version"] = {EvtVarTypeByte, 1, {}};
-    values[L"Event/System/TimeCreated/@SystemTime"] = {EvtVarTypeFileTime, record.filetime, {}};
-    values[L"Event/System/EventRecordID"] = {EvtVarTypeUInt64, record.id, {}};
-    values[L"Event/System/Channel"] = {EvtVarTypeString, 0, L"Security"};
-    values[L"Event/System/Computer"] = {EvtVarTypeString, 0, L"PC01.example.test"};
-    const json data = object.value("data", json::object());
-    for (const auto& [name, value] : data.items()) {
-      values[L"Event/EventData/Data[@Name='" + wide(name) + L"']"] = value_of(value);
-    }
-    const json user = object.value("user", json::object());
-    for (const auto& [name, value] : user.items()) {
-      values[L"Event/UserData/" + wide(name)] = value_of(value);
-    }
-    records.push_back(std::move(record));
+    add(object);
   }
+}
+
+void Log::add(const json& described) {
+  auto body = std::make_shared<Body>();
+  body->kind = {wide(described.value("provider", "Microsoft-Windows-Security-Auditing")),
+                described.at("id")};
+  auto& values = body->values;
+  values[L"Event/System/Provider/@Name"] = {EvtVarTypeString, 0, body->kind.first};
+  values[L"Event/System/EventID"] = {EvtVarTypeUInt16, body->kind.second, {}};
+  values[L"Event/System/Version"] = {EvtVarTypeByte, 1, {}};
+  values[L"Event/System/Channel"] = {EvtVarTypeString, 0, L"Security"};
+  values[L"Event/System/Computer"] = {EvtVarTypeString, 0, L"PC01.example.test"};
+  const json data = described.value("data", json::object());
+  for (const auto& [name, value] : data.items()) {
+    std::wstring path = L"Event/EventData/Data[@Name='" + wide(name) + L"']";
+    if (value.at(0) == "port") {
+      body->port = std::move(path);
+    } else {
+      values[std::move(path)] = value_of(value);
+    }
+  }
+  const json user = described.value("user", json::object());
+  for (const auto& [name, value] : user.items()) {
+    values[L"Event/UserData/" + wide(name)] = value_of(value);
+  }
+  constexpr std::uint64_t kTicksPerSecond = 10'000'000;
+  const std::uint64_t age = described.value("age_s", std::uint64_t{0}) * kTicksPerSecond;
+  for (int left = described.value("repeat", 1); left > 0; --left) {
+    records.push_back({next_id_++, filetime_now() - age, body});
+  }
+}
+
+Value Record::at(const std::wstring& path) const {
+  if (path == L"Event/System/EventRecordID") return {EvtVarTypeUInt64, id, {}};
+  if (path == L"Event/System/TimeCreated/@SystemTime") return {EvtVarTypeFileTime, filetime, {}};
+  if (path == body->port) return {EvtVarTypeString, 0, std::to_wstring(1024 + id % 60'000)};
+  const auto it = body->values.find(path);
+  return it == body->values.end() ? Value{} : it->second;
 }
 
 std::size_t Log::next_index(const Subscription& subscription) const {
@@ -116,7 +133,7 @@ std::size_t Log::next_index(const Subscription& subscription) const {
     return r.id <= subscription.position;
   });
   const auto found = std::find_if(behind, records.end(), [&](const Record& r) {
-    return subscription.wanted.contains({r.provider, r.event_id});
+    return subscription.wanted.contains(r.body->kind);
   });
   return static_cast<std::size_t>(found - records.begin());
 }

@@ -6,13 +6,17 @@
 //   {"do":"clear"}  {"do":"overwrite_below","record":31}  {"do":"restart"}
 //   {"do":"fail","function":"EvtSubscribe","error":5,"times":2} {"do":"largest_batch","events":20}
 //
-// Types are s, u8, u32, u64, sid (the null SID). The file's name is in FAKE_EVENT_LOG.
+// A record with "repeat" is there so many times, one with "age_s" was written so long ago. Types
+// are s, u8, u32, u64, sid (the null SID) and port, a text that differs from record to record. The
+// file's name is in FAKE_EVENT_LOG.
 
 #include <windows.h>
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <mutex>
+#include <nlohmann/json_fwd.hpp>
 #include <set>
 #include <string>
 #include <vector>
@@ -25,17 +29,26 @@ struct Value {
   std::wstring text;
 };
 
+using Kind = std::pair<std::wstring, std::uint32_t>;  // provider and event id
+
+// What records have in common: all but their number, time and port.
+struct Body {
+  Kind kind;
+  std::map<std::wstring, Value, std::less<>> values;  // by path
+  std::wstring port;                                  // the path of what differs; empty: none
+};
+
 struct Record {
   std::uint64_t id = 0;
   std::uint64_t filetime = 0;
-  std::uint32_t event_id = 0;
-  std::wstring provider;
-  std::map<std::wstring, Value> values;  // by path
+  std::shared_ptr<const Body> body;
+
+  Value at(const std::wstring& path) const;
 };
 
 struct Subscription {
   HANDLE signal = nullptr;
-  std::set<std::pair<std::wstring, std::uint32_t>> wanted;  // provider and event id
+  std::set<Kind> wanted;
   std::uint64_t position = 0;
   bool stale = false;
   bool dead = false;
@@ -62,6 +75,7 @@ class Log {
  private:
   Log();
   void take_line(const std::string& line);
+  void add(const nlohmann::json& described);
 
   std::uint64_t next_id_ = 1;
   std::uint64_t read_ = 0;  // bytes of the file

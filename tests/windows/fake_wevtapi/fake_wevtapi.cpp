@@ -33,6 +33,12 @@ struct BookmarkObject : Object {
   std::uint64_t record = 0;
 };
 struct LogObject : Object {};
+struct QueryObject : Object {
+  std::size_t back = 0;  // of the next event, from the newest
+};
+
+constexpr std::uint64_t kBytesPerRecord = 1000;
+constexpr std::uint64_t kMaxBytes = 20'971'520;  // what Windows comes with
 
 EVT_HANDLE fail(DWORD code) {
   SetLastError(code);
@@ -80,8 +86,8 @@ BOOL pack(const std::vector<fake::Value>& values, DWORD size, void* buffer, DWOR
 }
 
 // Every "Provider[@Name='P'] and (EventID=N or ...)" of a structured query; empty: malformed.
-std::set<std::pair<std::wstring, std::uint32_t>> read_query(const std::wstring& query) {
-  std::set<std::pair<std::wstring, std::uint32_t>> wanted;
+std::set<fake::Kind> read_query(const std::wstring& query) {
+  std::set<fake::Kind> wanted;
   const std::wregex select(
       L"<Select Path=\"Security\">\\*\\[System\\[Provider\\[@Name='([^']*)'\\] "
       L"and \\(([^)]*)\\)\\]\\]</Select>");
@@ -138,6 +144,14 @@ EXPORT BOOL WINAPI EvtNext(EVT_HANDLE handle, DWORD size, EVT_HANDLE* events, DW
   const std::lock_guard lock(log.mutex);
   *returned = 0xBAD;  // left as garbage by failures
   if (const DWORD code = log.planned_error("EvtNext")) return fail(code) != nullptr;
+  if (auto* const query = dynamic_cast<QueryObject*>(static_cast<Object*>(handle))) {
+    if (size == 0 || query->back >= log.records.size()) return fail(ERROR_NO_MORE_ITEMS) != nullptr;
+    auto event = std::make_unique<EventObject>();
+    event->record = log.records[log.records.size() - 1 - query->back++];
+    events[0] = give(std::move(event));
+    *returned = 1;
+    return TRUE;
+  }
   auto* const object = as<SubscriptionObject>(handle);
   if (object == nullptr) return FALSE;
   auto& state = object->state;
@@ -159,6 +173,32 @@ EXPORT BOOL WINAPI EvtNext(EVT_HANDLE handle, DWORD size, EVT_HANDLE* events, DW
   return TRUE;
 }
 
+// Of the whole channel, from its newest event backwards; one event at a time.
+EXPORT EVT_HANDLE WINAPI EvtQuery(EVT_HANDLE, LPCWSTR path, LPCWSTR query, DWORD flags) {
+  Log& log = Log::get();
+  const std::lock_guard lock(log.mutex);
+  log.refresh();
+  if (const DWORD code = log.planned_error("EvtQuery")) return fail(code);
+  if (std::wstring(path) != L"Security") return fail(ERROR_EVT_CHANNEL_NOT_FOUND);
+  if (std::wstring(query) != L"*" || flags != (EvtQueryChannelPath | EvtQueryReverseDirection)) {
+    return fail(ERROR_INVALID_PARAMETER);
+  }
+  return give(std::make_unique<QueryObject>());
+}
+
+EXPORT BOOL WINAPI EvtSeek(EVT_HANDLE handle, LONGLONG position, EVT_HANDLE, DWORD, DWORD flags) {
+  Log& log = Log::get();
+  const std::lock_guard lock(log.mutex);
+  auto* const query = as<QueryObject>(handle);
+  if (query == nullptr) return FALSE;
+  if (flags != EvtSeekRelativeToFirst || position < 0 ||
+      static_cast<std::uint64_t>(position) >= log.records.size()) {
+    return fail(ERROR_INVALID_PARAMETER) != nullptr;
+  }
+  query->back = static_cast<std::size_t>(position);
+  return TRUE;
+}
+
 EXPORT EVT_HANDLE WINAPI EvtCreateRenderContext(DWORD count, LPCWSTR* paths, DWORD flags) {
   if (flags != EvtRenderContextValues) return fail(ERROR_INVALID_PARAMETER);
   auto context = std::make_unique<ContextObject>();
@@ -173,10 +213,7 @@ EXPORT BOOL WINAPI EvtRender(EVT_HANDLE handle, EVT_HANDLE event, DWORD flags, D
   if (context == nullptr || object == nullptr) return FALSE;
   if (flags != EvtRenderEventValues) return fail(ERROR_INVALID_PARAMETER) != nullptr;
   std::vector<fake::Value> values;
-  for (const auto& path : context->paths) {
-    const auto it = object->record.values.find(path);
-    values.push_back(it == object->record.values.end() ? fake::Value{} : it->second);
-  }
+  for (const auto& path : context->paths) values.push_back(object->record.at(path));
   *count = static_cast<DWORD>(values.size());
   return pack(values, size, buffer, used);
 }
@@ -212,6 +249,8 @@ EXPORT BOOL WINAPI EvtGetLogInfo(EVT_HANDLE handle, EVT_LOG_PROPERTY_ID property
   const std::lock_guard lock(log.mutex);
   const auto& records = log.records;
   switch (property) {
+    case EvtLogFileSize:
+      return pack({{EvtVarTypeUInt64, kBytesPerRecord * records.size(), {}}}, size, buffer, used);
     case EvtLogCreationTime:
       return pack({{EvtVarTypeFileTime, 1, {}}}, size, buffer, used);
     case EvtLogNumberOfLogRecords:
@@ -232,11 +271,18 @@ EXPORT BOOL WINAPI EvtGetChannelConfigProperty(EVT_HANDLE handle,
                                                EVT_CHANNEL_CONFIG_PROPERTY_ID property, DWORD,
                                                DWORD size, PEVT_VARIANT buffer, PDWORD used) {
   if (as<LogObject>(handle) == nullptr) return FALSE;
-  if (property != EvtChannelLoggingConfigLogFilePath) {
-    return fail(ERROR_INVALID_PARAMETER) != nullptr;
+  switch (property) {
+    case EvtChannelLoggingConfigLogFilePath:
+      return pack({{EvtVarTypeString, 0, L"%SystemRoot%\\System32\\Winevt\\Logs\\Security.evtx"}},
+                  size, buffer, used);
+    case EvtChannelLoggingConfigMaxSize:
+      return pack({{EvtVarTypeUInt64, kMaxBytes, {}}}, size, buffer, used);
+    case EvtChannelLoggingConfigRetention:
+    case EvtChannelLoggingConfigAutoBackup:
+      return pack({{EvtVarTypeBoolean, FALSE, {}}}, size, buffer, used);
+    default:
+      return fail(ERROR_INVALID_PARAMETER) != nullptr;
   }
-  return pack({{EvtVarTypeString, 0, L"%SystemRoot%\\System32\\Winevt\\Logs\\Security.evtx"}}, size,
-              buffer, used);
 }
 
 EXPORT BOOL WINAPI EvtClose(EVT_HANDLE handle) {
