@@ -81,6 +81,7 @@ class Results:
         return sum(line[4] == MISS for line in self.lines)
 
     def write(self, path, options, versions):
+        os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
         with open(path, "w", encoding="utf-8") as out:
             out.write(self.markdown(options, versions))
 
