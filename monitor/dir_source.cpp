@@ -19,7 +19,7 @@ namespace {
 namespace fs = std::filesystem;
 
 // A file is read when two looks in a row saw it the same: whoever copies it in has finished.
-constexpr std::chrono::milliseconds kLookInterval{500};
+constexpr std::chrono::milliseconds kFolderInterval{500};
 
 bool is_event_file_name(const std::string& name) {
   for (const std::string_view ending : {".evtx", ".xml", ".jsonl", ".json", ".ndjson"}) {
@@ -94,7 +94,7 @@ class DirSource final : public EventSource {
         done_[path] = *state;
       }
       if (!waiting) report.set_state(SourceState::kFollowing);
-    } while (wait_for(stop, kLookInterval));
+    } while (wait_for(stop, kFolderInterval));
     return {};
   }
 

@@ -14,7 +14,7 @@ namespace blockwatch {
 namespace {
 
 // The event log service writes its pages every few seconds at most; a look costs one stat call.
-constexpr std::chrono::milliseconds kLookInterval{250};
+constexpr std::chrono::milliseconds kFileInterval{250};
 
 class EvtxSource final : public EventSource {
  public:
@@ -44,7 +44,7 @@ class EvtxSource final : public EventSource {
       // A large log is looked at less often, so that reading it again costs a tenth of a core.
       const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(
           std::chrono::steady_clock::now() - start);
-      if (!wait_for(stop, std::max(kLookInterval, 10 * took))) break;
+      if (!wait_for(stop, std::max(kFileInterval, 10 * took))) break;
     }
     return {};
   }

@@ -4,10 +4,8 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <filesystem>
 #include <fstream>
 #include <iostream>
-#include <iterator>
 
 #include "monitor/audit_csv.h"
 #include "monitor/os_user.h"
@@ -19,6 +17,7 @@
 #include "server/params.h"
 #include "server/terminal.h"
 #include "server/text_table.h"
+#include "storage/file_path.h"
 
 namespace blockwatch {
 namespace {
@@ -156,10 +155,6 @@ int set(AuditKeeper& keeper, const AuditConfig& config) {
   return change(keeper, config, std::move(request));
 }
 
-std::filesystem::path to_path(const std::string& utf8) {
-  return {std::u8string(utf8.begin(), utf8.end())};
-}
-
 int backup(AuditKeeper& keeper, const AuditConfig& config) {
   const auto made = keeper.back_up("user:" + os_user());
   if (!made) return report_error(made.error());
@@ -182,7 +177,9 @@ Result<AuditPolicy> read_backup(const std::string& name) {
   if (name != "-") opened.open(to_path(name), std::ios::binary);
   std::istream& input = name == "-" ? std::cin : opened;
   if (!input) return make_error(ErrorCode::kIo, name + ": cannot be opened");
-  const std::string bytes{std::istreambuf_iterator<char>(input), {}};
+  std::string bytes(kMaxAuditCsvBytes + 1, '\0');
+  input.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  bytes.resize(static_cast<std::size_t>(input.gcount()));
   auto csv = AuditCsv::parse(bytes);
   if (!csv) return make_error(csv.error().code, name + ": " + csv.error().message);
   return csv->policy();
