@@ -1,7 +1,6 @@
 #include "monitor/eventlog_position.h"
 
-#include <charconv>
-#include <string_view>
+#include "monitor/position_text.h"
 
 namespace blockwatch {
 
@@ -11,19 +10,11 @@ std::string to_text(const EventLogPosition& position) {
 }
 
 std::optional<EventLogPosition> parse_eventlog_position(const std::string& text) {
-  std::string_view rest = text;
-  const auto take = [&rest](auto& value) {
-    if (!rest.starts_with(' ')) return false;
-    const auto [end, error] = std::from_chars(rest.data() + 1, rest.data() + rest.size(), value);
-    if (error != std::errc{}) return false;
-    rest.remove_prefix(static_cast<std::size_t>(end - rest.data()));
-    return true;
-  };
+  PositionText rest(text);
   EventLogPosition position;
-  if (!rest.starts_with('1')) return std::nullopt;
-  rest.remove_prefix(1);
-  if (!take(position.record_id) || !take(position.looked_through) ||
-      !take(position.looked_time.ticks) || !take(position.created) || !rest.empty()) {
+  if (!rest.take_version('1') || !rest.take(position.record_id) ||
+      !rest.take(position.looked_through) || !rest.take(position.looked_time.ticks) ||
+      !rest.take(position.created) || !rest.at_end()) {
     return std::nullopt;
   }
   return position;

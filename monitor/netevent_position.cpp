@@ -1,8 +1,8 @@
 #include "monitor/netevent_position.h"
 
 #include <algorithm>
-#include <charconv>
-#include <string_view>
+
+#include "monitor/position_text.h"
 
 namespace blockwatch {
 
@@ -25,23 +25,15 @@ std::string to_text(const NetEventPosition& position) {
 }
 
 std::optional<NetEventPosition> parse_netevent_position(const std::string& text) {
-  std::string_view rest = text;
-  const auto take = [&rest](auto& value) {
-    if (!rest.starts_with(' ')) return false;
-    const auto [end, error] = std::from_chars(rest.data() + 1, rest.data() + rest.size(), value);
-    if (error != std::errc{}) return false;
-    rest.remove_prefix(static_cast<std::size_t>(end - rest.data()));
-    return true;
-  };
+  PositionText rest(text);
   NetEventPosition position;
-  if (!rest.starts_with('1')) return std::nullopt;
-  rest.remove_prefix(1);
-  if (!take(position.listened.ticks) || !take(position.newest.ticks) || !take(position.ignored)) {
+  if (!rest.take_version('1') || !rest.take(position.listened.ticks) ||
+      !rest.take(position.newest.ticks) || !rest.take(position.ignored)) {
     return std::nullopt;
   }
-  while (!rest.empty()) {
+  while (!rest.at_end()) {
     std::uint64_t fingerprint = 0;
-    if (position.read.size() == NetEventPosition::kMostKept || !take(fingerprint)) {
+    if (position.read.size() == NetEventPosition::kMostKept || !rest.take(fingerprint)) {
       return std::nullopt;
     }
     position.read.push_back(fingerprint);
