@@ -22,10 +22,7 @@ struct AccountRights {
 struct HostFacts {
   std::string system;                   // "Windows 10.0.19045", "Linux 6.1.0"
   std::optional<AccountRights> rights;  // on Windows only
-  // What a full Security log does, as the registry has it: 0 overwrites old events, all else does
-  // not. None: not known.
-  std::optional<std::uint32_t> log_retention;
-  std::vector<IpAddress> addresses;  // of this computer's interfaces; empty: not known
+  std::vector<IpAddress> addresses;     // of this computer's interfaces; empty: not known
 };
 
 HostFacts host_facts();

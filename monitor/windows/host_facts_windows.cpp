@@ -100,22 +100,10 @@ std::vector<IpAddress> addresses() {
   return all;
 }
 
-std::optional<std::uint32_t> log_retention() {
-  DWORD value = 0;
-  DWORD size = sizeof(value);
-  const LSTATUS status =
-      RegGetValueW(HKEY_LOCAL_MACHINE, L"SYSTEM\\CurrentControlSet\\Services\\EventLog\\Security",
-                   L"Retention", RRF_RT_REG_DWORD, nullptr, &value, &size);
-  return status == ERROR_SUCCESS ? std::optional<std::uint32_t>(value) : std::nullopt;
-}
-
 }  // namespace
 
 HostFacts host_facts() {
-  return {.system = system_version(),
-          .rights = rights(),
-          .log_retention = log_retention(),
-          .addresses = addresses()};
+  return {.system = system_version(), .rights = rights(), .addresses = addresses()};
 }
 
 }  // namespace blockwatch

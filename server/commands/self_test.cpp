@@ -146,9 +146,7 @@ int run_self_test(const SelfTestConfig& config) {
   auto engine = open_net_events();
   EventList list = sample_block();
   if (log) {
-    const auto size = policy->security_log();
-    checks.push_back(
-        check_log_size(size ? size->bytes : 0, size ? size->max_bytes : 0, facts.log_retention));
+    checks.push_back(check_log_size(policy->security_log()));
     check_log(**log, facts, checks);
   } else {
     checks.push_back(

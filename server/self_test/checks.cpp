@@ -64,25 +64,31 @@ Check check_channel(const LogResult<LogInfo>& info) {
               " to " + std::to_string(info->oldest_record_id + info->records - 1)};
 }
 
-Check check_log_size(std::uint64_t bytes, std::uint64_t max_bytes,
-                     std::optional<std::uint32_t> retention) {
-  if (max_bytes == 0) {
+Check check_log_size(const std::optional<SecurityLog>& log) {
+  if (!log || log->max_bytes == 0) {
     return {"log-size", Verdict::kUnknown, "size and limit of the Security log cannot be seen",
             "run as administrator"};
   }
   constexpr std::uint64_t kUsual = std::uint64_t{20} * 1024 * 1024;
   Check check{.name = "log-size",
-              .found = mebibytes(bytes) + " of " + mebibytes(max_bytes) + " (" +
-                       std::to_string(bytes * 100 / max_bytes) + " %)"};
-  check.found += !retention        ? "; what happens when it is full is not known"
-                 : *retention == 0 ? "; when it is full, old records are overwritten"
-                                   : "; when it is full, new records are not written";
-  if (retention.value_or(0) != 0) {
-    check.verdict = Verdict::kWarning;
-    check.advice = "let the log overwrite old records: Event Viewer, Security, Properties";
-  } else if (max_bytes <= kUsual) {
-    check.verdict = Verdict::kWarning;
-    check.advice = "on a busy computer that is a few hours: wevtutil sl Security /ms:209715200";
+              .found = mebibytes(log->bytes) + " of " + mebibytes(log->max_bytes) + " (" +
+                       std::to_string(log->bytes * 100 / log->max_bytes) +
+                       " %); when it is full, "};
+  switch (log->when_full) {
+    case WhenFull::kOverwrite:
+      check.found += "old records are overwritten";
+      if (log->max_bytes > kUsual) break;
+      check.verdict = Verdict::kWarning;
+      check.advice = "on a busy computer that is a few hours: wevtutil sl Security /ms:209715200";
+      break;
+    case WhenFull::kArchive:
+      check.found += "it is archived, and a new one is begun";
+      break;
+    case WhenFull::kStop:
+      check.found += "new records are not written";
+      check.verdict = Verdict::kWarning;
+      check.advice = "let the log overwrite old records: Event Viewer, Security, Properties";
+      break;
   }
   return check;
 }

@@ -10,6 +10,7 @@
 #include "monitor/eventlog_api.h"
 #include "monitor/host_facts.h"
 #include "monitor/netevent_api.h"
+#include "monitor/security_log.h"
 #include "server/self_test/recent_events.h"
 #include "server/self_test/report.h"
 
@@ -17,9 +18,7 @@ namespace blockwatch {
 
 Check check_rights(const HostFacts& facts, const std::string& user);
 Check check_channel(const LogResult<LogInfo>& info);
-// Of a log that cannot be seen both sizes are 0.
-Check check_log_size(std::uint64_t bytes, std::uint64_t max_bytes,
-                     std::optional<std::uint32_t> retention);
+Check check_log_size(const std::optional<SecurityLog>& log);
 Check check_policy(const Result<AuditPolicy>& policy, std::string_view kind,
                    const std::optional<std::string>& conflict);
 Check check_shapes(const RecentEvents& recent);

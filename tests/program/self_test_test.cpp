@@ -16,7 +16,7 @@ using testing::IsEmpty;
 using testing::Not;
 
 HostFacts windows(const AccountRights& rights) {
-  return {.system = "Windows 10.0.1", .rights = rights, .log_retention = {}, .addresses = {}};
+  return {.system = "Windows 10.0.1", .rights = rights, .addresses = {}};
 }
 
 TEST(SelfTestRights, WhoMayReadAndWhoMayChange) {
@@ -39,12 +39,17 @@ TEST(SelfTestLog, OpenedRefusedOrEmpty) {
 
 TEST(SelfTestLog, SizeAndWhatHappensWhenItIsFull) {
   constexpr std::uint64_t kMiB = 1024 * 1024;
-  EXPECT_EQ(check_log_size(0, 0, {}).verdict, Verdict::kUnknown);
-  const auto usual = check_log_size(5 * kMiB, 20 * kMiB, 0U);
+  EXPECT_EQ(check_log_size({}).verdict, Verdict::kUnknown);
+  const auto usual = check_log_size(SecurityLog{.bytes = 5 * kMiB, .max_bytes = 20 * kMiB});
   EXPECT_EQ(usual.verdict, Verdict::kWarning);
   EXPECT_THAT(usual.found, HasSubstr("5.0 MiB of 20.0 MiB (25 %)"));
-  EXPECT_EQ(check_log_size(1, 200 * kMiB, 0U).verdict, Verdict::kOk);
-  const auto keeps = check_log_size(1, 200 * kMiB, 0xFFFFFFFFU);
+  SecurityLog large{.bytes = 1, .max_bytes = 200 * kMiB};
+  EXPECT_EQ(check_log_size(large).verdict, Verdict::kOk);
+  large.when_full = WhenFull::kArchive;
+  EXPECT_EQ(check_log_size(large).verdict, Verdict::kOk);
+  EXPECT_THAT(check_log_size(large).found, HasSubstr("it is archived"));
+  large.when_full = WhenFull::kStop;
+  const auto keeps = check_log_size(large);
   EXPECT_EQ(keeps.verdict, Verdict::kWarning);
   EXPECT_THAT(keeps.found, HasSubstr("new records are not written"));
 }
