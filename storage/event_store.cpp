@@ -7,6 +7,7 @@
 #include "storage/file_path.h"
 #include "storage/row_internal.h"
 #include "storage/schema.h"
+#include "storage/settings_internal.h"
 #include "storage/store_file.h"
 #include "storage/store_internal.h"
 #include "storage/words.h"
@@ -64,6 +65,7 @@ Store::Impl::Impl(StoreLock lock, const StoreOptions& options)
       runs_(connection_),
       run_writer_(connection_, run_rows_),
       inserter_(connection_) {
+  connection_.execute("PRAGMA auto_vacuum = INCREMENTAL");  // of a new file
   connection_.execute("PRAGMA cache_size = -" + std::to_string(kCacheKib));
   connection_.execute("PRAGMA journal_mode = WAL");
   connection_.execute("PRAGMA synchronous = NORMAL");
@@ -89,6 +91,12 @@ void Store::Impl::learn(const StoreState& state) {
   rows->bind(1, static_cast<std::int64_t>(runs_.indexed_seq()));
   while (rows->step()) pending_.push_back(index_row_at(*rows));
   ticks_ = std::make_unique<TickIndex>(connection_, *interner_, runs_, pending_);
+}
+
+void Store::Impl::checkpoint() {
+  sqlite3* db = connection_.handle();
+  int code = sqlite3_wal_checkpoint_v2(db, nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
+  if (code != SQLITE_OK) throw SQLite::Exception(db, code);
 }
 
 std::vector<AppendResult> Store::Impl::append(std::span<const EventBatch> batches) {
@@ -159,6 +167,7 @@ void Store::Impl::index_pending(StoreState& state, RunLists& lists) {
 
 void Store::Impl::update_source(const EventBatch& batch, const AppendResult& result,
                                 Timestamp received) {
+  if (batch.source.empty()) return;
   auto upsert = connection_.use(
       "INSERT INTO source(name, position, stored, lost, damaged, last_event_time, updated) "
       "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT(name) DO UPDATE SET "
@@ -246,6 +255,31 @@ Result<std::uint64_t> Store::delete_oldest(std::uint64_t max_rows, Timestamp hor
   }
 }
 
+Result<bool> Store::clean_up(bool shrink) {
+  try {
+    return impl_->clean_up(shrink);
+  } catch (const SQLite::Exception& e) {
+    return tl::unexpected<Error>(to_error(e, "clean up the store"));
+  }
+}
+
+Result<StoredSettings> Store::settings() {
+  try {
+    return read_settings(impl_->connection());
+  } catch (const SQLite::Exception& e) {
+    return tl::unexpected<Error>(to_error(e, "read the settings"));
+  }
+}
+
+Result<void> Store::save(const StoredSettings& settings) {
+  try {
+    write_settings(impl_->connection(), settings);
+    return {};
+  } catch (const SQLite::Exception& e) {
+    return tl::unexpected<Error>(to_error(e, "write the settings"));
+  }
+}
+
 Result<std::uint64_t> Store::used_bytes() {
   try {
     SqlConnection& connection = impl_->connection();
@@ -276,9 +310,7 @@ Result<void> Store::limit_pages(std::uint32_t pages) {
 
 Result<void> Store::checkpoint() {
   try {
-    sqlite3* db = impl_->connection().handle();
-    int code = sqlite3_wal_checkpoint_v2(db, nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
-    if (code != SQLITE_OK) throw SQLite::Exception(db, code);
+    impl_->checkpoint();
     return {};
   } catch (const SQLite::Exception& e) {
     return tl::unexpected<Error>(to_error(e, "checkpoint the store"));

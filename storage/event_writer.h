@@ -38,7 +38,8 @@ class EventWriter {
   EventWriter(const EventWriter&) = delete;
   EventWriter& operator=(const EventWriter&) = delete;
 
-  // Waits while the queue is full (kMaxQueuedEvents). False: stopping, the batch was not taken.
+  // Waits while the queue is full (kMaxQueuedEvents, kMaxQueuedBatches). False: stopping, the batch
+  // was not taken.
   // A batch that was taken is committed, tried again as long as the store fails (disk full, locked)
   // until the program stops.
   bool push(EventBatch batch, Done done, const std::stop_token& stop);
@@ -47,9 +48,14 @@ class EventWriter {
   // False: some batches could not be committed in time; their positions were not committed either.
   bool stop(std::uint32_t drain_ms = 4000);
 
+  // Keeps the settings in the store; once they are there, retention follows `retention`.
+  // kUnavailable: not within a few seconds, as the store fails; they may come into force yet.
+  Result<void> change_settings(const StoredSettings& settings, RetentionOptions retention);
+
   WriterCounters counters() const;
 
   static constexpr std::uint64_t kMaxQueuedEvents = 32'768;
+  static constexpr std::size_t kMaxQueuedBatches = 4'096;
 
  private:
   class Impl;

@@ -45,6 +45,8 @@ class Store::Impl {
   SqlConnection& connection() { return connection_; }
   std::vector<AppendResult> append(std::span<const EventBatch> batches);
   std::uint64_t delete_oldest(std::uint64_t max_rows, Timestamp horizon);
+  bool clean_up(bool shrink_too);
+  void checkpoint();
   // What is known of the file may be wrong: it is read again before it is used.
   void forget();
 
@@ -57,6 +59,7 @@ class Store::Impl {
   };
   AppendResult append_one(const EventBatch& batch, Timestamp received, StoreState& state,
                           Appended& appended);
+  bool shrink();
   void update_source(const EventBatch& batch, const AppendResult& result, Timestamp received);
   // Reads what append() needs to know of the file.
   void learn(const StoreState& state);
@@ -72,6 +75,7 @@ class Store::Impl {
   std::unique_ptr<Interner> interner_;
   std::unique_ptr<TickIndex> ticks_;
   std::vector<IndexRow> pending_;  // the rows that no run has, by seq
+  bool shrunk_ = false;            // since the last checkpoint
   std::string raw_row_;            // scratch
 };
 
