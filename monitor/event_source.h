@@ -61,6 +61,9 @@ class EventSource {
   // "evtx:Security.evtx", "dir:/var/log/events", ...: names it in answers and in the store.
   virtual const std::string& name() const = 0;
 
+  // Whether a later run reads what came while none ran. False: what came then is missing.
+  virtual bool rereads() const { return true; }
+
   // Delivers until there is no more (an ended stream: returns), stop is requested (returns within
   // a second) or it fails; then the monitor starts it again later. Batches carry the position from
   // which a later run goes on, so nothing is delivered twice that was committed with one.

@@ -11,11 +11,13 @@
 #include <vector>
 
 #include "server/audit_keeper.h"
+#include "server/backup_jobs.h"
 #include "server/embedded.h"
 #include "server/event_streams.h"
 #include "server/import_jobs.h"
 #include "server/page_cache.h"
 #include "server/reader_pool.h"
+#include "server/settings.h"
 #include "storage/commit_signal.h"
 #include "storage/event_writer.h"
 #include "storage/words.h"
@@ -58,6 +60,8 @@ struct ApiContext {
   ImportJobs& imports;
   EventStreams& streams;
   AuditKeeper& audit;
+  BackupJobs& backups;
+  Settings& settings;
   std::function<ServiceStatus()> status;
   std::function<std::vector<SourceStatus>()> sources;
   std::function<std::vector<HealthCheck>()> health;

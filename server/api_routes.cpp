@@ -13,6 +13,7 @@ std::vector<Route> make_routes(ApiContext& context) {
   const BodyRule no_body;
   const BodyRule event_file{kMaxImportBytes, {}, {"gzip"}};  // the format is told from the bytes
   const BodyRule json{kMaxJsonBytes, {"application/json"}, {}};
+  const BodyRule settings{kMaxJsonBytes, {"application/merge-patch+json", "application/json"}, {}};
   constexpr bool kStreams = true;
 
   // clang-format off
@@ -36,6 +37,11 @@ std::vector<Route> make_routes(ApiContext& context) {
       {"GET",  "/api/v1/audit/backups/{id}",    "get_audit_backup",   kRead,  with(get_audit_backup)},
       {"POST", "/api/v1/audit/backups/{id}/restore", "restore_audit_backup", kAudit, with(restore_audit_backup), json},
       {"GET",  "/api/v1/audit/changes",         "list_audit_changes", kRead,  with(list_audit_changes)},
+      {"GET",  "/api/v1/backups",               "list_backups",     kRead,    with(list_backups)},
+      {"POST", "/api/v1/backups",               "start_backup",     kAdmin,   with(start_backup), json},
+      {"GET",  "/api/v1/backups/{id}",          "get_backup",       kRead,    with(get_backup)},
+      {"GET",  "/api/v1/settings",              "get_settings",     kRead,    with(get_settings)},
+      {"PATCH", "/api/v1/settings",             "change_settings",  kAdmin,   with(change_settings), settings},
       {"GET",  "/api/v1/status",                "get_status",       kRead,    with(get_status)},
       {"GET",  "/health/live",                  "health_live",      kNothing, with(health_live)},
       {"GET",  "/health/ready",                 "health_ready",     kNothing, with(health_ready)},

@@ -133,6 +133,12 @@ void add_serve_options(CLI::App& app, ServeConfig& config) {
   add_audit_policy(app, config.audit_policy_path);
 }
 
+void take_given(const CLI::App& app, ServeConfig& config) {
+  if (app.count("--retention-days") > 0) config.given.retention_days = config.retention.days;
+  if (app.count("--max-db-size") > 0) config.given.max_db_size = config.retention.max_bytes;
+  if (app.count("--record") > 0) config.given.record = config.record.bits;
+}
+
 void add_on_off(CLI::App& app, const char* name, std::optional<bool>& flag, const char* help) {
   app.add_option_function<std::string>(
          name, [&flag](const std::string& word) { flag = word == "on"; }, help)
@@ -239,6 +245,7 @@ std::variant<CommandConfig, int> parse_command_line(const std::vector<std::strin
                                                     std::ostream& out, std::ostream& errors) {
   ServeConfig serve;
   ImportConfig import_config;
+  BackupConfig backup;
   QueryConfig query;
   TokenConfig token;
   ServiceConfig service;
@@ -271,6 +278,15 @@ std::variant<CommandConfig, int> parse_command_line(const std::vector<std::strin
       ->check(CLI::Range(1U, 64U))
       ->capture_default_str();
   import_command->add_flag("--json", import_config.json, "The report as JSON lines");
+
+  CLI::App* backup_command = app.add_subcommand(
+      "backup", "Copy the store to a new file, also while blockwatchd serves");
+  backup_command->add_option("FILE", backup.file, "Where to; must not exist")->required();
+  add_db(*backup_command, backup.db_path);
+  backup_command->footer(
+      "The trail of the audit policy is copied to FILE.audit. To go back to a backup, stop "
+      "blockwatchd\nand put the files in the place of the database and its .audit, without -wal and "
+      "-shm files\nbeside them. Tokens are not in it.");
 
   CLI::App* query_command =
       app.add_subcommand("query", "Ask the store: NDJSON on a pipe, a table on a terminal");
@@ -316,7 +332,9 @@ std::variant<CommandConfig, int> parse_command_line(const std::vector<std::strin
     // CLI11 takes the words from the back.
     app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
     if (*config_file) serve.config_path = config_file->as<std::string>();
+    take_given(app, serve);
     if (import_command->parsed()) return CommandConfig{import_config};
+    if (backup_command->parsed()) return CommandConfig{backup};
     if (query_command->parsed()) {
       query.filters = parse_filters(query_command->remaining());
       return CommandConfig{query};

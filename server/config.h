@@ -11,6 +11,7 @@
 
 #include "server/http.h"
 #include "storage/event_writer.h"
+#include "storage/settings.h"
 #include "storage/words.h"
 
 namespace blockwatch {
@@ -32,6 +33,12 @@ struct ServeConfig {
   bool require_token = false;
   std::string config_path;        // of --config; empty: none
   std::string audit_policy_path;  // empty: the system's, or the file beside the database
+  StoredSettings given;           // the settings that stand here and so cannot be changed elsewhere
+};
+
+struct BackupConfig {
+  std::string db_path;
+  std::string file;
 };
 
 struct ImportConfig {
@@ -90,7 +97,7 @@ struct SelfTestConfig {
 // Prints "METHOD PATTERN OPERATION_ID" of every route, for the contract test.
 struct RoutesConfig {};
 
-using CommandConfig = std::variant<ServeConfig, ImportConfig, QueryConfig, TokenConfig,
+using CommandConfig = std::variant<ServeConfig, BackupConfig, ImportConfig, QueryConfig, TokenConfig,
                                    ServiceConfig, AuditConfig, SelfTestConfig, RoutesConfig>;
 
 // What to do, or the exit code after help was printed (0) or a fault was named in `errors` (2).

@@ -2,19 +2,23 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <map>
 #include <thread>
 #include <utility>
 
+#include "monitor/eventlog_api.h"
 #include "monitor/monitor.h"
 #include "monitor/sources.h"
 #include "server/access.h"
 #include "server/api_context.h"
 #include "server/api_routes.h"
+#include "server/audit_coverage.h"
 #include "server/audit_json.h"
 #include "server/embedded.h"
 #include "server/event_streams.h"
+#include "server/fact_sender.h"
 #include "server/health_board.h"
 #include "server/http_server.h"
 #include "server/import_queue.h"
@@ -34,20 +38,25 @@ constexpr std::int64_t kStalledMs = 5'000;
 class Daemon::Impl {
  public:
   Impl(ServeConfig config, const std::string& db_path, std::unique_ptr<Store> store,
-       std::unique_ptr<TokenStore> tokens, std::unique_ptr<AuditKeeper> audit)
+       std::unique_ptr<TokenStore> tokens, std::unique_ptr<AuditKeeper> audit,
+       const StoredSettings& stored)
       : config_(std::move(config)),
+        settings_(config_.given, stored),
         tokens_(std::move(tokens)),
         audit_(std::move(audit)),
-        writer_(std::move(store), commits_, config_.retention),
+        writer_(std::move(store), commits_, settings_.view().retention),
         readers_(db_path),
-        imports_(writer_, db_path + ".imports", config_.record,
+        imports_(writer_, db_path + ".imports", record_,
                  [this](const AppendResult& result) { count(result); }),
         streams_(readers_, commits_),
+        backups_(db_path, db_path + ".backups"),
         context_{.readers = readers_,
                  .commits = commits_,
                  .imports = imports_,
                  .streams = streams_,
                  .audit = *audit_,
+                 .backups = backups_,
+                 .settings = settings_,
                  .status = [this] { return service_status(); },
                  .sources = [this] { return source_status(); },
                  .health = [this] { return health(); },
@@ -60,7 +69,15 @@ class Daemon::Impl {
                  [this](EventBatch&& batch) { return take(std::move(batch)); },
                  [](const std::string& source, const std::string& message) {
                    spdlog::error("source {}: {}", source, message);
-                 }) {}
+                 }),
+        audit_coverage_("windows:" + std::string(kEventLogChannel), record_,
+                        [this](EventBatch&& batch) { facts_.send(std::move(batch)); }),
+        facts_([this](EventBatch&& batch) { return take(std::move(batch)); },
+               [this] { return listening(); }) {
+    settings_.set_save([this](const StoredSettings& wanted, RetentionOptions retention) {
+      return writer_.change_settings(wanted, retention);
+    });
+  }
 
   Result<void> start() {
     // What is stored already can be asked for from the first moment.
@@ -79,7 +96,7 @@ class Daemon::Impl {
     // then on; who reads the policy switches it off again if it was off before.
     std::vector<std::unique_ptr<EventSource>> sources;
     for (const std::string& spec : config_.sources) {
-      auto source = make_source(spec, config_.record);
+      auto source = make_source(spec, record_);
       if (!source) return tl::unexpected(source.error());
       if (*source) {
         sources.push_back(std::move(*source));
@@ -87,13 +104,16 @@ class Daemon::Impl {
         spdlog::info("no live source on this system; give --source to name one");
       }
     }
+    if (auto told = tell_gaps(**reader, sources); !told) return told;
     audit_->start([this](const AuditChangeRecord& change) {
+      if (audits_) audit_coverage_.hear(change);
       const std::string text = audit_change_json(change);
       spdlog::info("audit policy: {}", text);
       streams_.tell("policy", text);
     });
     http_thread_ = std::jthread([this] { http_.run(); });
     for (auto& source : sources) monitor_.add(std::move(source));
+    facts_.start();
     health();  // each check is as it is since the start
     return {};
   }
@@ -106,8 +126,11 @@ class Daemon::Impl {
     readers_.stop();
     audit_->stop();  // requests may wait in it
     http_.stop();
+    facts_.stop();
+    beat_last();
     monitor_.stop();
     imports_.stop();
+    backups_.stop();
     const bool drained = writer_.stop();
     if (http_thread_.joinable()) http_thread_.join();
     return drained;
@@ -124,6 +147,47 @@ class Daemon::Impl {
           rate_of(source).add(result.stored);
         },
         stop_.get_token());
+  }
+
+  // What nobody read while the program did not run, and what was not audited.
+  Result<void> tell_gaps(StoreReader& reader,
+                         const std::vector<std::unique_ptr<EventSource>>& sources) {
+    const auto records = reader.sources();
+    if (!records) return tl::unexpected(records.error());
+    for (const auto& source : sources) {
+      const auto known = std::ranges::find(*records, source->name(), &SourceRecord::name);
+      const auto heard = known == records->end() ? std::nullopt : known->updated;
+      if (!source->rereads() && heard) {
+        facts_.send({.source = source->name(),
+                     .facts = {{.kind = CoverageKind::kServiceDown,
+                                .start = std::min(*heard, start_time_),
+                                .end = start_time_,
+                                .detail = "the program did not run"}}});
+      }
+      if (source->name() != audit_coverage_.source()) continue;
+      if (const auto view = audit_->view()) {
+        audits_ = true;
+        audit_coverage_.begin(view->policy, heard, start_time_);
+      }
+    }
+    return {};
+  }
+
+  // Sources that listen now, and cannot read later what they miss.
+  std::vector<std::string> listening() const {
+    std::vector<std::string> names;
+    for (const auto& source : monitor_.status()) {
+      if (!source.rereads && source.report.state == SourceState::kFollowing) {
+        names.push_back(source.name);
+      }
+    }
+    return names;
+  }
+
+  // The next start then knows when they ended.
+  void beat_last() {
+    if (writer_.counters().stalled_ms != 0) return;
+    for (const std::string& name : listening()) writer_.push({.source = name}, {}, {});
   }
 
   void count(const AppendResult& result) {
@@ -149,7 +213,7 @@ class Daemon::Impl {
             .writer = writer_.counters(),
             .stored_per_s = stored_.per_second(),
             .duplicate_per_s = duplicate_.per_second(),
-            .record = config_.record,
+            .record = record_,
             .connections = http.connections,
             .streams = http.streams,
             .requests = http.requests};
@@ -191,6 +255,8 @@ class Daemon::Impl {
   }
 
   const ServeConfig config_;
+  Settings settings_;
+  const ActionSet record_ = settings_.view().record;  // until the next start
   const Timestamp start_time_ = now();
   const std::unique_ptr<TokenStore> tokens_;
   const std::unique_ptr<AuditKeeper> audit_;
@@ -205,11 +271,15 @@ class Daemon::Impl {
   ReaderPool readers_;
   ImportQueue imports_;
   EventStreams streams_;
+  BackupJobs backups_;
   ApiContext context_;
   const Router router_;
   const Access access_;
   HttpServer http_;
   Monitor monitor_;
+  AuditCoverage audit_coverage_;
+  bool audits_ = false;  // a source depends on the policy; set before any thread asks
+  FactSender facts_;
   std::string url_;
   std::jthread http_thread_;
 };
@@ -226,10 +296,12 @@ Result<std::unique_ptr<Daemon>> Daemon::start(const ServeConfig& config) {
   if (!tokens) return tl::unexpected(tokens.error());
   auto store = Store::open({.path = *db_path});
   if (!store) return tl::unexpected(store.error());
+  const auto settings = (*store)->settings();
+  if (!settings) return tl::unexpected(settings.error());
   auto audit = AuditKeeper::open(config.audit_policy_path, *db_path);
   if (!audit) return tl::unexpected(audit.error());
   auto impl = std::make_unique<Impl>(config, *db_path, std::move(*store), std::move(*tokens),
-                                     std::move(*audit));
+                                     std::move(*audit), *settings);
   auto daemon = std::unique_ptr<Daemon>(new Daemon(std::move(impl)));
   if (auto started = daemon->impl_->start(); !started) return tl::unexpected(started.error());
   return daemon;

@@ -10,6 +10,7 @@ namespace {
 
 struct Runner {
   int operator()(const ServeConfig& config) const { return run_serve(config); }
+  int operator()(const BackupConfig& config) const { return run_backup(config); }
   int operator()(const ImportConfig& config) const { return run_import(config); }
   int operator()(const QueryConfig& config) const { return run_query(config); }
   int operator()(const TokenConfig& config) const { return run_token(config); }

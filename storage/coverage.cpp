@@ -75,7 +75,8 @@ void add(SqlConnection& connection, const std::string& source, const CoverageFac
       "THEN NOT EXISTS(SELECT 1 FROM coverage WHERE source = ?1 AND kind = ?2 AND end_time IS "
       "NULL) "
       "ELSE NOT EXISTS(SELECT 1 FROM coverage WHERE source = ?1 AND kind = ?2 AND detail = ?8 "
-      "AND count > 1 AND start_time < ?3 AND end_time >= ?4) END "
+      "AND count > 1 AND end_time >= ?4 AND start_time = (SELECT max(start_time) FROM coverage "
+      "WHERE source = ?1 AND kind = ?2 AND start_time < ?3)) END "
       "ON CONFLICT DO UPDATE SET end_time = ?4, last_record = ?6, missing = ?7 "
       "WHERE end_time < ?4 OR ?4 IS NULL");
   insert->bind_text(1, source);
@@ -166,8 +167,8 @@ void bound_coverage(SqlConnection& connection) {
   if (connection.query_integer("SELECT count(*) FROM coverage") <= kMostFacts) return;
   const std::string oldest =
       " FROM coverage WHERE end_time IS NOT NULL AND before_seq > 0 AND start_time <= (SELECT "
-      "start_time FROM coverage WHERE end_time IS NOT NULL AND before_seq > 0 ORDER BY start_time "
-      "LIMIT 1 OFFSET " +
+      "start_time FROM coverage WHERE end_time IS NOT NULL AND before_seq > 0 "
+      "ORDER BY start_time DESC LIMIT 1 OFFSET " +
       std::to_string(kMostFacts / 2) + ")";
   connection.execute(
       "CREATE TEMP TABLE folded AS SELECT CASE WHEN min(source) = max(source) THEN source ELSE '' "

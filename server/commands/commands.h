@@ -13,6 +13,7 @@ namespace blockwatch {
 int run_program(const std::vector<std::string>& arguments);
 
 int run_serve(const ServeConfig& config);
+int run_backup(const BackupConfig& config);
 int run_import(const ImportConfig& config);
 int run_query(const QueryConfig& config);
 int run_token(const TokenConfig& config);

@@ -30,6 +30,13 @@ http::Response make_audit_backup(ApiContext& context, const http::Request& reque
 http::Response get_audit_backup(ApiContext& context, const http::Request& request);
 http::Response restore_audit_backup(ApiContext& context, const http::Request& request);
 http::Response list_audit_changes(ApiContext& context, const http::Request& request);
+// backups.cpp
+http::Response start_backup(ApiContext& context, const http::Request& request);
+http::Response list_backups(ApiContext& context, const http::Request& request);
+http::Response get_backup(ApiContext& context, const http::Request& request);
+// settings.cpp
+http::Response get_settings(ApiContext& context, const http::Request& request);
+http::Response change_settings(ApiContext& context, const http::Request& request);
 // status.cpp
 http::Response list_sources(ApiContext& context, const http::Request& request);
 http::Response get_status(ApiContext& context, const http::Request& request);
