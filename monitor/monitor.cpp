@@ -38,7 +38,7 @@ class Monitor::Impl {
   std::vector<SourceStatus> status() const {
     std::lock_guard lock(mutex_);
     std::vector<SourceStatus> all;
-    for (const auto& r : running_) 
+    for (const auto& r : running_)
       all.push_back({r->source->name(), r->report.snapshot(), r->source->rereads()});
     return all;
   }

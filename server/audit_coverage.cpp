@@ -51,8 +51,8 @@ void AuditCoverage::hear(const AuditChangeRecord& change) {
   if (!told_.empty()) batch.facts.push_back(on_since(change.time));
   if (!now_missing.empty()) {
     const bool noticed_late = change.cause == AuditCause::kOutside && told_.empty();
-    batch.facts.push_back(off_since({change.time.ticks - (noticed_late ? kLookTicks : 0)},
-                                    now_missing));
+    batch.facts.push_back(
+        off_since({change.time.ticks - (noticed_late ? kLookTicks : 0)}, now_missing));
   }
   told_ = now_missing;
   tell_(std::move(batch));

@@ -1,6 +1,6 @@
 #pragma once
-// Turns what is known of the audit policy into facts of coverage: when Windows was not told to audit
-// what is recorded.
+// Turns what is known of the audit policy into facts of coverage: when Windows was not told to
+// audit what is recorded.
 
 #include <functional>
 #include <optional>

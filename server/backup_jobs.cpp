@@ -108,7 +108,8 @@ Result<BackupJob> BackupJobs::start(const std::string& asked) {
   if (error) return make_error(ErrorCode::kIo, "the folder of the backups cannot be made");
   job.total_bytes = size_or_zero(to_path(db_path_));
   if (thread_.joinable()) thread_.join();
-  std::erase_if(jobs_, [&](const auto& entry) { return entry.second.state != BackupState::kRunning; });
+  std::erase_if(jobs_,
+                [&](const auto& entry) { return entry.second.state != BackupState::kRunning; });
   jobs_.insert_or_assign(job.name, job);
   thread_ = std::thread([this, name = job.name] { make(name); });
   return job;

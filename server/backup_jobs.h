@@ -23,9 +23,9 @@ enum class BackupState : std::uint8_t { kRunning, kDone, kFailed };
 struct BackupJob {
   std::string name;  // names it for ever; the file is NAME.db
   BackupState state = BackupState::kDone;
-  std::uint64_t bytes = 0;        // copied so far
-  std::uint64_t total_bytes = 0;  // about; the same as `bytes` at the end
-  bool audit_trail = false;       // NAME.db.audit is beside it
+  std::uint64_t bytes = 0;           // copied so far
+  std::uint64_t total_bytes = 0;     // about; the same as `bytes` at the end
+  bool audit_trail = false;          // NAME.db.audit is beside it
   std::optional<Timestamp> started;  // none: by an earlier run of the program
   std::optional<Timestamp> finished;
   std::string error;  // fit for the client; empty: none

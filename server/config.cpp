@@ -279,13 +279,14 @@ std::variant<CommandConfig, int> parse_command_line(const std::vector<std::strin
       ->capture_default_str();
   import_command->add_flag("--json", import_config.json, "The report as JSON lines");
 
-  CLI::App* backup_command = app.add_subcommand(
-      "backup", "Copy the store to a new file, also while blockwatchd serves");
+  CLI::App* backup_command =
+      app.add_subcommand("backup", "Copy the store to a new file, also while blockwatchd serves");
   backup_command->add_option("FILE", backup.file, "Where to; must not exist")->required();
   add_db(*backup_command, backup.db_path);
   backup_command->footer(
       "The trail of the audit policy is copied to FILE.audit. To go back to a backup, stop "
-      "blockwatchd\nand put the files in the place of the database and its .audit, without -wal and "
+      "blockwatchd\nand put the files in the place of the database and its .audit, without -wal "
+      "and "
       "-shm files\nbeside them. Tokens are not in it.");
 
   CLI::App* query_command =

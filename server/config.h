@@ -97,8 +97,9 @@ struct SelfTestConfig {
 // Prints "METHOD PATTERN OPERATION_ID" of every route, for the contract test.
 struct RoutesConfig {};
 
-using CommandConfig = std::variant<ServeConfig, BackupConfig, ImportConfig, QueryConfig, TokenConfig,
-                                   ServiceConfig, AuditConfig, SelfTestConfig, RoutesConfig>;
+using CommandConfig =
+    std::variant<ServeConfig, BackupConfig, ImportConfig, QueryConfig, TokenConfig, ServiceConfig,
+                 AuditConfig, SelfTestConfig, RoutesConfig>;
 
 // What to do, or the exit code after help was printed (0) or a fault was named in `errors` (2).
 // Arguments are UTF-8.

@@ -48,10 +48,12 @@ std::optional<std::optional<std::uint8_t>> take_record(BodyMembers& members) {
   if (value->is_null()) return std::optional<std::uint8_t>();
   ActionSet set;
   const bool right = value->is_array() && std::ranges::all_of(*value, [&set](const Json& word) {
-    const auto action = word.is_string() ? from_word<Action>(word.get<std::string>()) : std::nullopt;
-    if (action) set.add(*action);
-    return action.has_value();
-  });
+                       const auto action = word.is_string()
+                                               ? from_word<Action>(word.get<std::string>())
+                                               : std::nullopt;
+                       if (action) set.add(*action);
+                       return action.has_value();
+                     });
   if (right && set.bits != 0) return std::optional(set.bits);
   members.fault("record", "a list of block, drop, permit, or null");
   return std::nullopt;
@@ -77,9 +79,7 @@ http::Response change_settings(ApiContext& context, const http::Request& request
       [](std::uint64_t days) { return days <= kMostDays; });
   patch.max_db_size = take_number<std::uint64_t>(
       members, "max_db_size", "bytes from 1048576 on, 0 for no bound, or null",
-      [](std::uint64_t bytes) {
-        return bytes == 0 || (bytes >= kSmallestDb && bytes <= kMaxSeq);
-      });
+      [](std::uint64_t bytes) { return bytes == 0 || (bytes >= kSmallestDb && bytes <= kMaxSeq); });
   patch.record = take_record(members);
   if (auto faults = members.end(); !faults.empty()) return body_fault(std::move(faults));
   const auto view = context.settings.change(patch);

@@ -46,7 +46,6 @@ REQUESTS = """
 /api/v1/backups
 /api/v1/backups/none
 /api/v1/settings
-/api/v1/coverage
 /api/v1/status
 /health/live
 /health/ready

@@ -64,11 +64,11 @@ TEST_F(Keeping, SettingsAreMergedKeptAndGoBackToTheirDefaults) {
 }
 
 TEST_F(Keeping, SettingsThatCannotBeUsedAreNamedAndNothingIsChanged) {
-  for (const char* wrong : {R"({"retention_days": -1})", R"({"retention_days": 36501})",
-                            R"({"retention_days": "7"})", R"({"retention_days": 1.5})",
-                            R"({"max_db_size": 1048575})", R"({"max_db_size": true})",
-                            R"({"record": []})", R"({"record": ["block", "allow"]})",
-                            R"({"record": "block"})", R"({"retention_day": 7})", "[]", "{"}) {
+  for (const char* wrong :
+       {R"({"retention_days": -1})", R"({"retention_days": 36501})", R"({"retention_days": "7"})",
+        R"({"retention_days": 1.5})", R"({"max_db_size": 1048575})", R"({"max_db_size": true})",
+        R"({"record": []})", R"({"record": ["block", "allow"]})", R"({"record": "block"})",
+        R"({"retention_day": 7})", "[]", "{"}) {
     SCOPED_TRACE(wrong);
     EXPECT_EQ(settings(wrong, 400)["status"], 400);
   }
@@ -91,10 +91,9 @@ TEST_F(Keeping, WhatTheCommandLineSaysStays) {
     ++saves;
     return Result<void>();
   });
-  EXPECT_EQ(settings.change({.retention_days = {{9}}, .max_db_size = {{9}}, .record = {}})
-                .error()
-                .code,
-            ErrorCode::kConflict);
+  EXPECT_EQ(
+      settings.change({.retention_days = {{9}}, .max_db_size = {{9}}, .record = {}}).error().code,
+      ErrorCode::kConflict);
   EXPECT_EQ(saves, 0);
   EXPECT_EQ(settings.change({.retention_days = {}, .max_db_size = {{9}}, .record = {}})
                 ->retention.max_bytes,

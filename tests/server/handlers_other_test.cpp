@@ -114,7 +114,8 @@ TEST_F(Api, FieldValuesByPrefix) {
 }
 
 TEST_F(Api, CoverageTellsWhatIsMissing) {
-  EXPECT_EQ(get_json("/api/v1/coverage"), (Json{{"complete", true}, {"facts", Json::array()}, {"more", false}}));
+  EXPECT_EQ(get_json("/api/v1/coverage"),
+            (Json{{"complete", true}, {"facts", Json::array()}, {"more", false}}));
   const Timestamp start{17'000'000'000'000'000};
   const Timestamp end{start.ticks + Timestamp::kTicksPerSecond};
   store_facts({{.kind = CoverageKind::kRecordsMissing,

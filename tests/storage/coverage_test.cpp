@@ -268,7 +268,8 @@ TEST_F(CoverageTest, FactsOfTheProgramItselfMakeNoSource) {
   append({}, {fact(CoverageKind::kStoreSetAside, 5, 6)});
   EXPECT_EQ(coverage().facts.at(0).source, "");
   EXPECT_TRUE(value_of(reader_->sources()).empty());
-  EXPECT_EQ(value_of(reader_->tail({{}, 0, 10, false})).facts.size(), 0U) << "before the next event";
+  EXPECT_EQ(value_of(reader_->tail({{}, 0, 10, false})).facts.size(), 0U)
+      << "before the next event";
 }
 
 }  // namespace

@@ -34,8 +34,8 @@ class Retention : public testing::Test {
   }
   void delete_rows(std::uint64_t rows) {
     for (std::uint64_t gone = 0; gone < rows;) {
-      gone += value_of(store_->delete_oldest(std::min<std::uint64_t>(2000, rows - gone),
-                                             kMaxTimestamp));
+      gone += value_of(
+          store_->delete_oldest(std::min<std::uint64_t>(2000, rows - gone), kMaxTimestamp));
     }
   }
   // How many slices it took.
@@ -160,7 +160,8 @@ TEST_P(RetentionModel, CountsAreThoseOfTheRows) {
     for (std::uint64_t i = 0; i < events; ++i) random.add(batch.list, batch.source);
     ASSERT_EQ(value_of(store_->append(batch)).stored, events);
     for (const Event& e : batch.list.events) hours.push_back(e.time.ticks / kTicksPerHour);
-    if (random.one_in(2)) deleted += value_of(store_->delete_oldest(random.below(400), kMaxTimestamp));
+    if (random.one_in(2))
+      deleted += value_of(store_->delete_oldest(random.below(400), kMaxTimestamp));
     if (random.one_in(3)) value_of(store_->clean_up(random.one_in(2)));
     if (random.one_in(10)) value_of(store_->checkpoint());
     if (random.one_in(20)) {
