@@ -66,7 +66,10 @@ Result<void> copy_to(const std::string& path, const std::string& copy_path,
     connection.set_limits(limits);
     if (auto room = check_room(connection, copy_path); !room) return room;
     if (auto made = create_private_file(copy_path); !made) return made;
-    connection.execute("PRAGMA auto_vacuum = INCREMENTAL");  // of the copy
+    // Of the copy; where it is so already, this would write to the store.
+    if (connection.query_integer("PRAGMA auto_vacuum") == 0) {
+      connection.execute("PRAGMA auto_vacuum = INCREMENTAL");
+    }
     {
       SqlStatement copy(connection.handle(), "VACUUM INTO ?");
       copy.bind_text(1, copy_path);

@@ -65,7 +65,10 @@ Store::Impl::Impl(StoreLock lock, const StoreOptions& options)
       runs_(connection_),
       run_writer_(connection_, run_rows_),
       inserter_(connection_) {
-  connection_.execute("PRAGMA auto_vacuum = INCREMENTAL");  // of a new file
+  // Of a new file; where it is so already, this would write.
+  if (connection_.query_integer("PRAGMA auto_vacuum") == 0) {
+    connection_.execute("PRAGMA auto_vacuum = INCREMENTAL");
+  }
   connection_.execute("PRAGMA cache_size = -" + std::to_string(kCacheKib));
   connection_.execute("PRAGMA journal_mode = WAL");
   connection_.execute("PRAGMA synchronous = NORMAL");

@@ -174,7 +174,8 @@ TEST_F(CoverageTest, AFactGoesWithTheEventsBehindIt) {
   append(records(5, 6), {fact(CoverageKind::kLogCleared, 3, 3)});
   value_of(store_->delete_oldest(4, kMaxTimestamp));
   EXPECT_THAT(coverage().facts, ElementsAre(Field(&CoverageFact::before_seq, 5U),
-                                            Field(&CoverageFact::before_seq, 3U)))
+                                            Field(&CoverageFact::before_seq, 3U),
+                                            Field(&CoverageFact::kind, CoverageKind::kRowsDeleted)))
       << "what is still so stays";
 }
 
@@ -183,7 +184,7 @@ TEST_F(CoverageTest, AStoreOfTheFirstVersionGetsTheTable) {
   store_.reset();
   {
     SQLite::Database db(dir_.path("store.db"), SQLite::OPEN_READWRITE);
-    db.exec("DROP TABLE coverage; PRAGMA user_version = 1");
+    db.exec("DROP TABLE coverage; DROP TABLE setting; PRAGMA user_version = 1");
   }
   store_ = value_of(Store::open({.path = dir_.path("store.db")}));
   reader_ = value_of(StoreReader::open(dir_.path("store.db")));
