@@ -221,12 +221,12 @@ class Daemon::Impl {
 
   std::vector<SourceStatus> source_status() {
     std::vector<SourceStatus> all;
-    for (auto& [name, report] : monitor_.status()) {
-      all.push_back({.name = name,
-                     .state = std::string(to_word(report.state)),
-                     .lag_ms = report.lag_ms,
-                     .rate_per_s = rate_of(name).per_second(),
-                     .last_error = report.last_error});
+    for (const auto& source : monitor_.status()) {
+      all.push_back({.name = source.name,
+                     .state = std::string(to_word(source.report.state)),
+                     .lag_ms = source.report.lag_ms,
+                     .rate_per_s = rate_of(source.name).per_second(),
+                     .last_error = source.report.last_error});
     }
     return all;
   }

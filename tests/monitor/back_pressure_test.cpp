@@ -185,7 +185,7 @@ class BackPressure : public testing::TestWithParam<std::uint64_t> {
     if (whole) fail(false);
     stop.request_stop();
     monitor.stop();
-    const bool drained = writer.stop(whole ? 60'000 : random_() % 20);
+    const bool drained = writer.stop(whole ? 60'000 : static_cast<std::uint32_t>(random_() % 20));
     EXPECT_TRUE(drained || !whole);
     failures_ += writer.counters().failures;
     fail(false);
