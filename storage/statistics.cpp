@@ -66,15 +66,11 @@ void StoreReader::Impl::for_each_match(const IndexFilter& filter, SeqBounds seqs
 
 void StoreReader::Impl::rows_of(const Run& run, const PositionSet& positions,
                                 const std::function<void(std::uint32_t, const IndexRow&)>& visit) {
-  auto row =
-      connection_.use(std::string("SELECT ") + kRowColumns + " FROM event e WHERE e.seq = ?");
+  auto rows = finder_.search(false);
   for (auto p = positions.at_or_above(positions.span().first); p;
        p = positions.at_or_above(*p + 1)) {
-    row->reset();
-    row->bind(1, static_cast<std::int64_t>(runs_.seq_at(run, *p)));
-    if (!row->step()) throw_damaged_index();
     ++rows_read_;
-    visit(*p, index_row_at(*row));
+    visit(*p, index_row_at(rows.find(runs_.seq_at(run, *p))));
   }
 }
 
