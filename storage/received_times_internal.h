@@ -3,7 +3,7 @@
 // those of the next page: the commits found last are kept.
 
 #include <cstdint>
-#include <map>
+#include <vector>
 
 #include "storage/sqlite_internal.h"
 #include "storage/timestamp.h"
@@ -21,12 +21,13 @@ class ReceivedTimes {
  private:
   static constexpr std::size_t kMaxKnown = 4096;
   struct Commit {
-    std::uint64_t last = 0;  // a seq: those from the commit's first to this one are its rows
+    std::uint64_t first = 0;
+    std::uint64_t last = 0;  // of the rows known to be its own
     Timestamp received;
   };
 
   SqlConnection& connection_;
-  std::map<std::uint64_t, Commit> known_;  // by first seq; commits never change
+  std::vector<Commit> known_;  // by first seq; commits never change
 };
 
 }  // namespace blockwatch
