@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <cstring>
 
 #include "storage/row_internal.h"
@@ -53,7 +52,7 @@ Event RowReader::read(const SqlStatement& row) {
   Event event = shape_event(row.integer(2));
   event.seq = static_cast<std::uint64_t>(row.integer(0));
   event.time.ticks = row.integer(1);
-  event.received_time = received_time(event.seq);
+  event.received_time = received_.of(event.seq);
   event.record_id = optional_at<std::uint64_t>(row, 3);
   event.application = application(row.integer(4));
   event.process_id = optional_at<std::uint64_t>(row, 5);
@@ -91,24 +90,6 @@ std::string_view RowReader::application(std::int64_t id) {
   auto [entry, added] = applications_.try_emplace(id);
   if (added) entry->second = list_.text.copy(dictionary_.application(id));
   return entry->second;
-}
-
-Timestamp RowReader::received_time(std::uint64_t seq) {
-  if (seq >= batch_first_ && seq <= batch_last_) return batch_received_;
-  auto row = connection_.use(
-      "SELECT first_seq, received_time FROM batch WHERE first_seq <= ? ORDER BY first_seq DESC "
-      "LIMIT 1");
-  row->bind(1, static_cast<std::int64_t>(seq));
-  if (!row->step()) throw SQLite::Exception("an event belongs to no commit", SQLITE_CORRUPT);
-  auto first = static_cast<std::uint64_t>(row->integer(0));
-  if (first == batch_first_ && batch_last_ != 0) {
-    batch_last_ = std::max(batch_last_, seq);
-  } else {
-    batch_first_ = first;
-    batch_last_ = seq;
-  }
-  batch_received_.ticks = row->integer(1);
-  return batch_received_;
 }
 
 }  // namespace blockwatch

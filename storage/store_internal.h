@@ -13,7 +13,9 @@
 #include "storage/event_store.h"
 #include "storage/index_filter.h"
 #include "storage/interner_internal.h"
+#include "storage/received_times_internal.h"
 #include "storage/rollups_internal.h"
+#include "storage/row_finder_internal.h"
 #include "storage/row_inserter_internal.h"
 #include "storage/run_filter_internal.h"
 #include "storage/run_index_internal.h"
@@ -170,6 +172,8 @@ class StoreReader::Impl {
   Dictionary dictionary_;
   StoreState state_;  // of the question
   RunIndex runs_;
+  RowFinder finder_;
+  ReceivedTimes received_;
   std::vector<IndexRow> tail_;
   std::uint64_t tail_newest_ = 0;   // every row up to here that no run has is in tail_
   std::uint64_t tail_indexed_ = 0;  // runs_.indexed_seq() when tail_ was read

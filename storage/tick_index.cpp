@@ -148,7 +148,8 @@ std::optional<TickIndex::Identity> TickIndex::identity_at(std::uint64_t seq) {
   }
   dictionary_.refresh();
   EventList list;
-  RowReader reader(connection_, dictionary_, list, true);
+  ReceivedTimes received(connection_);
+  RowReader reader(received, dictionary_, list, true);
   auto whole = connection_.use(std::string("SELECT ") + kRowColumns +
                                ", e.raw FROM event e WHERE e.seq = ?");
   whole->bind(1, static_cast<std::int64_t>(seq));
