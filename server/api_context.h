@@ -16,6 +16,7 @@
 #include "server/import_jobs.h"
 #include "server/page_cache.h"
 #include "server/reader_pool.h"
+#include "server/sessions.h"
 #include "storage/commit_signal.h"
 #include "storage/event_writer.h"
 #include "storage/words.h"
@@ -63,6 +64,7 @@ struct ApiContext {
   std::function<std::vector<HealthCheck>()> health;
   std::span<const EmbeddedFile> files;
   std::unique_ptr<PageCache> pages = std::make_unique<PageCache>();
+  std::unique_ptr<Sessions> sessions = std::make_unique<Sessions>();
 };
 
 }  // namespace blockwatch

@@ -30,8 +30,9 @@ struct ServeConfig {
   std::string token_path;  // empty: beside the database
   std::vector<std::string> extra_hosts;
   bool require_token = false;
-  std::string config_path;        // of --config; empty: none
-  std::string audit_policy_path;  // empty: the system's, or the file beside the database
+  std::vector<std::string> allow_groups;  // names or ids
+  std::string config_path;                // of --config; empty: none
+  std::string audit_policy_path;          // empty: the system's, or the file beside the database
 };
 
 struct ImportConfig {
@@ -56,6 +57,12 @@ struct TokenConfig {
   std::vector<std::string> scopes;
 };
 
+// Prints a link for the browser; the address is that of serve's options.
+struct OpenConfig {
+  std::string host;
+  int port = 0;
+};
+
 struct ServiceConfig {
   enum class Verb : std::uint8_t { kInstall, kUninstall, kRun };
   Verb verb = Verb::kRun;
@@ -64,7 +71,7 @@ struct ServiceConfig {
 };
 
 struct AuditConfig {
-  enum class Verb : std::uint8_t { kGet, kSet, kBackup, kRestore };
+  enum class Verb : std::uint8_t { kGet, kSet, kBackup, kRestore, kVerify };
   Verb verb = Verb::kGet;
   std::string db_path;
   std::string policy_path;                 // as ServeConfig::audit_policy_path
@@ -90,7 +97,7 @@ struct SelfTestConfig {
 // Prints "METHOD PATTERN OPERATION_ID" of every route, for the contract test.
 struct RoutesConfig {};
 
-using CommandConfig = std::variant<ServeConfig, ImportConfig, QueryConfig, TokenConfig,
+using CommandConfig = std::variant<ServeConfig, ImportConfig, QueryConfig, TokenConfig, OpenConfig,
                                    ServiceConfig, AuditConfig, SelfTestConfig, RoutesConfig>;
 
 // What to do, or the exit code after help was printed (0) or a fault was named in `errors` (2).

@@ -8,6 +8,9 @@
 
 namespace blockwatch::handlers {
 
+// As the trail names them: "token:NAME", "session:NAME" or "user:uid 1000".
+std::string who_of(const TokenInfo& token, const PeerIdentity& peer);
+
 http::Response audit_error(const Error& error);
 
 // Takes `revert_after` of the body.
