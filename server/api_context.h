@@ -18,6 +18,7 @@
 #include "server/page_cache.h"
 #include "server/reader_pool.h"
 #include "server/settings.h"
+#include "server/sessions.h"
 #include "storage/commit_signal.h"
 #include "storage/event_writer.h"
 #include "storage/words.h"
@@ -67,6 +68,7 @@ struct ApiContext {
   std::function<std::vector<HealthCheck>()> health;
   std::span<const EmbeddedFile> files;
   std::unique_ptr<PageCache> pages = std::make_unique<PageCache>();
+  std::unique_ptr<Sessions> sessions = std::make_unique<Sessions>();
 };
 
 }  // namespace blockwatch

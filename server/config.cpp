@@ -130,6 +130,11 @@ void add_serve_options(CLI::App& app, ServeConfig& config) {
       ->type_name("NAME")
       ->allow_extra_args(false);
   app.add_flag("--require-token", config.require_token, "Reading needs a token too");
+  app.add_option("--allow-group", config.allow_groups,
+                 "Members of this group may read without a token, as administrators, Event Log "
+                 "Readers and the server's own user do (repeat)")
+      ->type_name("NAME")
+      ->allow_extra_args(false);
   add_audit_policy(app, config.audit_policy_path);
 }
 
@@ -182,6 +187,10 @@ CLI::App* add_audit(CLI::App& app, AuditConfig& config) {
   set->footer(
       "  blockwatchd audit set --preset connections --dry-run\n"
       "  blockwatchd audit set filtering-platform-packet-drop --failure on --revert-after 15m");
+
+  verb("verify", "Check that nothing was changed or removed in the trail of changes",
+       AuditConfig::Verb::kVerify)
+      ->footer("Exits with 1 when something was.");
 
   CLI::App* backup = verb("backup", "Write it in the format of auditpol /backup, and keep a copy",
                           AuditConfig::Verb::kBackup);
@@ -313,6 +322,13 @@ std::variant<CommandConfig, int> parse_command_line(const std::vector<std::strin
   revoke->fallthrough();
   revoke->add_option("NAME", token.name, "Its name or the start of its id")->required();
 
+  CLI::App* open_command = app.add_subcommand(
+      "open", "Print a link that opens the server's pages in a browser, signed in");
+  open_command->fallthrough();
+  open_command->footer(
+      "The link works once, for a minute. The server is looked for at --listen. Where it was\n"
+      "started with --require-token, a token is taken from the variable BLOCKWATCH_TOKEN.");
+
   CLI::App* service_command = app.add_subcommand("service", "Run as a Windows service");
   service_command->require_subcommand(1)->fallthrough();
   CLI::App* install = service_command->add_subcommand(
@@ -357,6 +373,9 @@ std::variant<CommandConfig, int> parse_command_line(const std::vector<std::strin
         service.options = without_command(arguments, *run);
       }
       return CommandConfig{service};
+    }
+    if (open_command->parsed()) {
+      return CommandConfig{OpenConfig{serve.listen_host, serve.listen_port}};
     }
     if (audit_command->parsed()) return CommandConfig{audit};
     if (self_test_command->parsed()) return CommandConfig{self_test};

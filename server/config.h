@@ -31,9 +31,10 @@ struct ServeConfig {
   std::string token_path;  // empty: beside the database
   std::vector<std::string> extra_hosts;
   bool require_token = false;
-  std::string config_path;        // of --config; empty: none
-  std::string audit_policy_path;  // empty: the system's, or the file beside the database
-  StoredSettings given;           // the settings that stand here and so cannot be changed elsewhere
+  std::vector<std::string> allow_groups;  // names or ids
+  std::string config_path;                // of --config; empty: none
+  std::string audit_policy_path;          // empty: the system's, or the file beside the database
+  StoredSettings given;  // the settings that stand here and so cannot be changed elsewhere
 };
 
 struct BackupConfig {
@@ -63,6 +64,12 @@ struct TokenConfig {
   std::vector<std::string> scopes;
 };
 
+// Prints a link for the browser; the address is that of serve's options.
+struct OpenConfig {
+  std::string host;
+  int port = 0;
+};
+
 struct ServiceConfig {
   enum class Verb : std::uint8_t { kInstall, kUninstall, kRun };
   Verb verb = Verb::kRun;
@@ -71,7 +78,7 @@ struct ServiceConfig {
 };
 
 struct AuditConfig {
-  enum class Verb : std::uint8_t { kGet, kSet, kBackup, kRestore };
+  enum class Verb : std::uint8_t { kGet, kSet, kBackup, kRestore, kVerify };
   Verb verb = Verb::kGet;
   std::string db_path;
   std::string policy_path;                 // as ServeConfig::audit_policy_path
@@ -98,8 +105,8 @@ struct SelfTestConfig {
 struct RoutesConfig {};
 
 using CommandConfig =
-    std::variant<ServeConfig, BackupConfig, ImportConfig, QueryConfig, TokenConfig, ServiceConfig,
-                 AuditConfig, SelfTestConfig, RoutesConfig>;
+    std::variant<ServeConfig, BackupConfig, ImportConfig, QueryConfig, TokenConfig, OpenConfig,
+                 ServiceConfig, AuditConfig, SelfTestConfig, RoutesConfig>;
 
 // What to do, or the exit code after help was printed (0) or a fault was named in `errors` (2).
 // Arguments are UTF-8.

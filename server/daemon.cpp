@@ -62,8 +62,10 @@ class Daemon::Impl {
                  .health = [this] { return health(); },
                  .files = embedded_files()},
         router_(make_routes(context_)),
-        access_({.extra_hosts = config_.extra_hosts, .require_token = config_.require_token},
-                *tokens_),
+        access_({.extra_hosts = config_.extra_hosts,
+                 .require_token = config_.require_token,
+                 .reader_groups = config_.allow_groups},
+                *tokens_, *context_.sessions),
         http_(router_, access_, {.host = config_.listen_host, .port = config_.listen_port}),
         monitor_([this](const std::string& source) { return position_of(source); },
                  [this](EventBatch&& batch) { return take(std::move(batch)); },
@@ -289,7 +291,10 @@ Daemon::~Daemon() { stop(); }
 const std::string& Daemon::url() const { return impl_->url(); }
 bool Daemon::stop() { return impl_->stop(); }
 
-Result<std::unique_ptr<Daemon>> Daemon::start(const ServeConfig& config) {
+Result<std::unique_ptr<Daemon>> Daemon::start(ServeConfig config) {
+  auto groups = find_groups(config.allow_groups);
+  if (!groups) return tl::unexpected(groups.error());
+  config.allow_groups = std::move(*groups);
   auto db_path = resolve_db_path(config.db_path);
   if (!db_path) return tl::unexpected(db_path.error());
   auto tokens = TokenStore::open(to_path(resolve_token_path(config.token_path, *db_path)));
@@ -300,8 +305,8 @@ Result<std::unique_ptr<Daemon>> Daemon::start(const ServeConfig& config) {
   if (!settings) return tl::unexpected(settings.error());
   auto audit = AuditKeeper::open(config.audit_policy_path, *db_path);
   if (!audit) return tl::unexpected(audit.error());
-  auto impl = std::make_unique<Impl>(config, *db_path, std::move(*store), std::move(*tokens),
-                                     std::move(*audit), *settings);
+  auto impl = std::make_unique<Impl>(std::move(config), *db_path, std::move(*store),
+                                     std::move(*tokens), std::move(*audit));
   auto daemon = std::unique_ptr<Daemon>(new Daemon(std::move(impl)));
   if (auto started = daemon->impl_->start(); !started) return tl::unexpected(started.error());
   return daemon;

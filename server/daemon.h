@@ -14,7 +14,7 @@ class Daemon {
  public:
   // Opens the store, starts the writer, binds the address, starts the sources. On an error nothing
   // is left running. kInvalidArgument: an address or path that cannot be used.
-  static Result<std::unique_ptr<Daemon>> start(const ServeConfig& config);
+  static Result<std::unique_ptr<Daemon>> start(ServeConfig config);
 
   ~Daemon();  // as stop()
   Daemon(const Daemon&) = delete;

@@ -86,9 +86,10 @@ class HttpServer::Impl {
   struct Visit {
     Connection connection;
     std::string peer;
-    bool counted = false;  // against the cap of connections
-    Place stream;          // while the answer is one
-    Place exported;        // the same, when this thread writes it
+    std::optional<PeerIdentity> identity;  // once it was asked for
+    bool counted = false;                  // against the cap of connections
+    Place stream;                          // while the answer is one
+    Place exported;                        // the same, when this thread writes it
   };
   enum class Next : std::uint8_t {
     kAgain,   // the connection can take another request
@@ -100,6 +101,9 @@ class HttpServer::Impl {
   void serve(Socket socket, bool beyond_cap);
   Next serve_next(Visit& visit);
   Next serve_admitted(Visit& visit, const RequestHead& head, const Admission& admission);
+  PeerIdentity identity_of(Visit& visit) const;
+  void tell_of_refusal(Visit& visit, const RequestHead& head, const Admission& admission,
+                       int status) const;
   http::Response handle(Visit& visit, const RequestHead& head, const Admission& admission) const;
   Next refuse(Visit& visit, http::Response response, const RequestHead* head);
   Next send(Visit& visit, http::Response response, const RequestHead* head, bool keep_alive);
@@ -215,7 +219,7 @@ void HttpServer::Impl::start_thread(Socket socket) {
 }
 
 void HttpServer::Impl::serve(Socket socket, bool beyond_cap) {
-  Visit visit{Connection(std::move(socket), options_, stopping_), {}, !beyond_cap};
+  Visit visit{Connection(std::move(socket), options_, stopping_), {}, {}, !beyond_cap};
   {
     const std::lock_guard lock(mutex_);
     open_.insert(&visit.connection);
@@ -250,8 +254,10 @@ HttpServer::Impl::Next HttpServer::Impl::serve_next(Visit& visit) {
   if (!*text) return Next::kClose;
   const auto head = parse_request_head(**text);
   if (!head) return refuse(visit, to_refusal(head.error()), nullptr);
-  Admission admission =
-      admit(*head, router_, access_, visit.peer, static_cast<std::uint16_t>(listener_->port));
+  const auto identify = [this, &visit] { return identity_of(visit); };
+  Admission admission = admit(*head, router_, access_, visit.peer, identify,
+                              static_cast<std::uint16_t>(listener_->port));
+  if (admission.refused) tell_of_refusal(visit, *head, admission, admission.answer->status);
   if (admission.refused) return refuse(visit, std::move(*admission.answer), &*head);
   if (admission.answer) return send(visit, std::move(*admission.answer), &*head, head->keep_alive);
   return serve_admitted(visit, *head, admission);
@@ -278,6 +284,7 @@ HttpServer::Impl::Next HttpServer::Impl::serve_admitted(Visit& visit, const Requ
                             : Connection::Deadline::kWhole,
                         head.expects_continue);
   http::Response response = handle(visit, head, admission);
+  tell_of_refusal(visit, head, admission, response.status);
   if (connection.body_stalled()) {
     return refuse(
         visit,
@@ -297,6 +304,22 @@ HttpServer::Impl::Next HttpServer::Impl::serve_admitted(Visit& visit, const Requ
   return send(visit, std::move(response), &head, keep_alive);
 }
 
+// A connection has one peer, as long as nobody gives it away.
+PeerIdentity HttpServer::Impl::identity_of(Visit& visit) const {
+  if (!visit.identity) {
+    visit.identity =
+        identify_peer(visit.connection.socket().handle(), access_.options().reader_groups);
+  }
+  return *visit.identity;
+}
+
+void HttpServer::Impl::tell_of_refusal(Visit& visit, const RequestHead& head,
+                                       const Admission& admission, int status) const {
+  const Route* route = admission.matched;
+  if (status < 400 || route == nullptr || !route->refused) return;
+  route->refused({head.method, head.path, visit.peer, identity_of(visit), admission.token, status});
+}
+
 http::Response HttpServer::Impl::handle(Visit& visit, const RequestHead& head,
                                         const Admission& admission) const {
   http::Request request;
@@ -313,6 +336,7 @@ http::Response HttpServer::Impl::handle(Visit& visit, const RequestHead& head,
     return visit.connection.read_body(buffer, size);
   };
   request.peer = visit.peer;
+  request.identify = [this, &visit] { return identity_of(visit); };
   request.token = admission.token;
   try {
     return admission.route->handler(request);

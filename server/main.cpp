@@ -14,6 +14,7 @@ struct Runner {
   int operator()(const ImportConfig& config) const { return run_import(config); }
   int operator()(const QueryConfig& config) const { return run_query(config); }
   int operator()(const TokenConfig& config) const { return run_token(config); }
+  int operator()(const OpenConfig& config) const { return run_open(config); }
   int operator()(const ServiceConfig& config) const { return run_service(config); }
   int operator()(const AuditConfig& config) const { return run_audit(config); }
   int operator()(const SelfTestConfig& config) const { return run_self_test(config); }

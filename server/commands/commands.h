@@ -17,6 +17,7 @@ int run_backup(const BackupConfig& config);
 int run_import(const ImportConfig& config);
 int run_query(const QueryConfig& config);
 int run_token(const TokenConfig& config);
+int run_open(const OpenConfig& config);
 int run_service(const ServiceConfig& config);
 int run_audit(const AuditConfig& config);
 int run_self_test(const SelfTestConfig& config);

@@ -93,6 +93,11 @@ std::optional<std::vector<std::string>> policies_seen(std::string_view if_match)
   return seen;
 }
 
+std::string who_of(const TokenInfo& token, const PeerIdentity& peer) {
+  if (!token.name.empty()) return (token.session ? "session:" : "token:") + token.name;
+  return peer.user.empty() ? std::string() : "user:" + peer.user;
+}
+
 http::Response audit_error(const Error& error) {
   if (error.code == ErrorCode::kCorrupt) {
     return problem_answer({500,
@@ -117,8 +122,11 @@ void take_revert_after(BodyMembers& members, AuditRequest& wanted) {
 http::Response change_audit_policy(ApiContext& context, const http::Request& request,
                                    AuditRequest wanted, bool dry_run) {
   wanted.dry_run = dry_run;
-  wanted.who = "token:" + request.token;
+  const PeerIdentity peer = request.identify ? request.identify() : PeerIdentity{};
+  wanted.who = who_of(request.token, peer);
   wanted.client = request.peer;
+  wanted.peer = peer.user;
+  wanted.token_id = request.token.id;
   const std::string match = header_or_empty(request, "If-Match");
   if (match.empty() && !dry_run) {
     return problem_answer({428,

@@ -20,10 +20,10 @@ WALLS = [
     (["CLI/*"], ["server/*.cpp"]),
     (["spdlog/*", "fmt/*"], ["server/*.cpp", "storage/*.cpp", "monitor/*.cpp"]),
     (["libdeflate.h", "zlib.h"], ["server/*.cpp", "storage/*.cpp", "monitor/*.cpp"]),
-    (["openssl/*"], ["server/*.cpp"]),
+    (["openssl/*"], ["server/*.cpp", "storage/sha256_posix.cpp"]),
     (["windows.h"], ["*_windows.cpp", "*_windows.h", "monitor/windows/*", "server/windows/*"]),
     (["winevt.h", "ntsecapi.h", "fwpmu.h"], ["monitor/windows/*"]),
-    (["linux/*", "libmnl/*"], ["monitor/linux/*"]),
+    (["linux/*", "libmnl/*"], ["monitor/linux/*", "server/*_posix.cpp"]),
     (
         ["unistd.h", "fcntl.h", "poll.h", "sys/*", "arpa/*", "netinet/*", "winsock2.h", "io.h"],
         ["*_posix.cpp", "*_windows.cpp", "monitor/linux/*", "monitor/windows/*"],

@@ -149,11 +149,39 @@ class Live(unittest.TestCase):
                 self.assertEqual(head.body, b"")
                 self.assertEqual(head.headers["Content-Type"], get.headers["Content-Type"])
 
+    # Access.
+
+    def test_a_session_is_opened_with_a_code_once(self):
+        code = self.conforms("make_session_code", self.daemon.ask("POST", "/api/v1/session-codes"), 201).json["code"]
+        json_type = {"Content-Type": "application/json"}
+        body = json.dumps({"code": code}).encode()
+        session = self.conforms("open_session", self.daemon.ask("POST", "/api/v1/session", json_type, body), 201).json
+        self.assertEqual(session["scopes"], ["admin"])
+        bearer = {"Authorization": f"Bearer {session['token']}"}
+        self.conforms("make_audit_backup", self.daemon.ask("POST", "/api/v1/audit/backups", bearer), 201)
+        again = self.daemon.ask("POST", "/api/v1/session", json_type, body)
+        self.assertEqual(self.problem(self.conforms("open_session", again), 403)["code"], "code_wrong")
+        for faulty in (b"{}", b'{"code": 1}', b'{"code": "x", "name": "y"}'):
+            self.conforms("open_session", self.daemon.ask("POST", "/api/v1/session", json_type, faulty), 400)
+
+    def test_refused_changes_are_kept_apart(self):
+        before = self.get("list_audit_changes", "/api/v1/audit/changes").json
+        reply = self.daemon.ask("POST", "/api/v1/audit/backups", {"X-Nothing": "1"})
+        self.conforms("make_audit_backup", reply, 401)
+        newest = self.get("list_audit_refusals", "/api/v1/audit/refusals?limit=1").json["refusals"][0]
+        self.assertEqual((newest["operation"], newest["status"]), ("POST /api/v1/audit/backups", 401))
+        self.assertIsNotNone(newest["peer"])
+        after = self.get("list_audit_changes", "/api/v1/audit/changes").json
+        self.assertEqual(after["changes"], before["changes"])
+        self.assertTrue(after["chain"]["intact"], after["chain"])
+
     # Parameters.
 
     def test_a_stream_takes_all_parameters_together(self):
         operation = CONTRACT.operations["stream_events"]
-        asked = "&".join(f"{p['name']}={text_of(p['example'])}" for p in operation.parameters if p["in"] == "query")
+        ticket = self.conforms("make_stream_ticket", self.daemon.ask("POST", "/api/v1/stream-tickets"), 201).json["ticket"]
+        asked = "&".join(f"{p['name']}={text_of(ticket if p['name'] == 'ticket' else p['example'])}"
+                         for p in operation.parameters if p["in"] == "query")
         self.conforms("stream_events", self.ask_for(operation, f"{operation.path}?{asked}"), 200)
 
     def test_every_parameter_is_taken_with_its_example(self):

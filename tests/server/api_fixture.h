@@ -147,7 +147,7 @@ class ApiTest : public testing::Test {
     r.method = method;
     r.target = target;
     r.path = target.substr(0, target.find('?'));
-    r.token = "tester";
+    r.token.name = "tester";
     r.peer = "127.0.0.1";
     r.header = [headers](std::string_view name) -> std::optional<std::string> {
       auto it = headers.find(std::string(name));

@@ -397,7 +397,8 @@ TEST(HttpStopTest, GivesUpOnAHandlerThatHangs) {
           release.wait(false);
           return http::Response{};
         }}});
-  const Access access({}, **tokens);
+  Sessions sessions;
+  const Access access({}, **tokens, sessions);
   HttpServer server(router, access, options);
   const auto port = server.bind();
   ASSERT_TRUE(port);
@@ -420,7 +421,8 @@ TEST(HttpLoadTest, TakesABurstOfConnections) {
   ASSERT_TRUE(tokens);
   const Router router({{"GET", "/", "page", Permission::kNothing,
                         [](const http::Request& /*request*/) { return http::Response{}; }}});
-  const Access access({}, **tokens);
+  Sessions sessions;
+  const Access access({}, **tokens, sessions);
   HttpServer server(router, access, {});
   const auto port = server.bind();
   ASSERT_TRUE(port);

@@ -412,7 +412,8 @@ TEST(HttpServerBindTest, ListensOnThisMachineOnly) {
   TempDir folder;
   const auto tokens = TokenStore::open(folder.path("tokens"));
   ASSERT_TRUE(tokens);
-  const Access access({}, **tokens);
+  Sessions sessions;
+  const Access access({}, **tokens, sessions);
   for (const char* host : {"0.0.0.0", "::", "192.0.2.1", "example.test", "", "127.evil"}) {
     HttpServerOptions options;
     options.host = host;
@@ -436,7 +437,8 @@ TEST(HttpServerBindTest, CanBeStoppedBeforeItRuns) {
   TempDir folder;
   const auto tokens = TokenStore::open(folder.path("tokens"));
   ASSERT_TRUE(tokens);
-  const Access access({}, **tokens);
+  Sessions sessions;
+  const Access access({}, **tokens, sessions);
   HttpServer server(router, access, {});
   server.run();
   ASSERT_TRUE(server.bind());

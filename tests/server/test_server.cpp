@@ -131,7 +131,7 @@ TestServer::TestServer(HttpServerOptions options, AccessOptions access) {
   if (!tokens) throw std::runtime_error(tokens.error().message);
   tokens_ = std::move(*tokens);
   router_ = std::make_unique<Router>(make_routes());
-  access_ = std::make_unique<Access>(std::move(access), *tokens_);
+  access_ = std::make_unique<Access>(std::move(access), *tokens_, sessions_);
   http_ = std::make_unique<HttpServer>(*router_, *access_, std::move(options));
   const auto port = http_->bind();
   if (!port) throw std::runtime_error(port.error().message);

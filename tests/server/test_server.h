@@ -69,6 +69,7 @@ class TestServer {
   mutable std::mutex given_mutex_;
   std::vector<LiveConnection> given_;  // guarded by given_mutex_
   std::unique_ptr<TokenStore> tokens_;
+  Sessions sessions_;
   std::unique_ptr<Router> router_;
   std::unique_ptr<Access> access_;
   std::unique_ptr<HttpServer> http_;
