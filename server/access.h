@@ -33,8 +33,10 @@ struct AccessRequest {
   std::vector<std::string_view> sec_fetch_site;
   std::vector<std::string_view> authorization;
   const http::Parameters* query = nullptr;
-  std::string_view peer;   // numeric address of the other end
-  std::uint16_t port = 0;  // the port we listen on
+  std::string_view peer;     // numeric address of the other end
+  std::string_view address;  // numeric, as which the other end reached us
+  std::uint16_t port = 0;    // the port we listen on
+  bool tls = false;
 };
 
 // Any thread. The checks run in the contract's order; each gives the refusal, or nothing.
@@ -62,7 +64,7 @@ class Access {
   std::string token_name(const AccessRequest& request) const;
 
  private:
-  bool is_own_name(std::string_view authority, std::uint16_t port) const;
+  bool is_own_name(std::string_view authority, const AccessRequest& request) const;
   // Seconds to wait, when this wrong token is one too many.
   std::optional<std::int64_t> count_failure(std::string_view peer, Clock::time_point now) const;
 

@@ -100,7 +100,7 @@ http::Response to_busy(std::string_view what) {
 }
 
 Admission admit(const RequestHead& head, const Router& router, const Access& access,
-                std::string_view peer, std::uint16_t port) {
+                std::string_view peer, const Door& door) {
   Match match = router.match(head.method, head.path);
   const bool never = head.method == "TRACE" || head.method == "CONNECT";
   if (match.allowed.empty() && !never) {
@@ -132,7 +132,9 @@ Admission admit(const RequestHead& head, const Router& router, const Access& acc
   request.authorization = head.all("Authorization");
   request.query = &head.query;
   request.peer = peer;
-  request.port = port;
+  request.address = door.address;
+  request.port = door.port;
+  request.tls = door.tls;
   if (auto fault = access.check_host(request)) return refuse(std::move(*fault));
   if (auto fault = access.check_origin(request, permission)) return refuse(std::move(*fault));
   if (auto fault = access.check_token(request, permission)) return refuse(std::move(*fault));

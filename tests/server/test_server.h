@@ -30,7 +30,8 @@ namespace blockwatch {
 //   /api/v1/given     hands its connection over to `given` GET / a page for everyone
 class TestServer {
  public:
-  explicit TestServer(HttpServerOptions options = {}, AccessOptions access = {});
+  explicit TestServer(HttpServerOptions options = {}, AccessOptions access = {},
+                      ListenAddress address = {}, std::unique_ptr<const TlsContext> tls = nullptr);
   ~TestServer();
   TestServer(const TestServer&) = delete;
   TestServer& operator=(const TestServer&) = delete;
