@@ -131,6 +131,8 @@ void correct_headers(const PendingAnswer& pending, httplib::Response& response, 
 class HttplibGuard::Server final : public httplib::Server {
  public:
   explicit Server(int idle_seconds) {
+    // Any socket: without one the library takes itself for stopped, and cuts answers in chunks.
+    svr_sock_ = socket_t{0};
     set_pre_routing_handler([](const httplib::Request&, httplib::Response& response) {
       fill_answer(*pending_answer, response);
       return HandlerResponse::Handled;

@@ -412,9 +412,7 @@ TEST(HttpServerBindTest, CanBeStoppedBeforeItRuns) {
   const auto tokens = TokenStore::open(folder.path("tokens"));
   ASSERT_TRUE(tokens);
   const Access access({}, **tokens);
-  HttpServer server(router, access, {});
-  server.run();
-  ASSERT_TRUE(server.bind());
+  HttpServer server(router, access, one_listener());
   server.stop();
   server.run();
 }

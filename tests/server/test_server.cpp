@@ -62,6 +62,14 @@ http::Response numbers(const http::Request& /*request*/) {
 
 }  // namespace
 
+std::vector<Listener> one_listener(const ListenAddress& address) {
+  auto listener = Listener::open(address, kBacklog);
+  if (!listener) throw std::runtime_error(listener.error().message);
+  std::vector<Listener> listeners;
+  listeners.push_back(std::move(*listener));
+  return listeners;
+}
+
 std::vector<Route> TestServer::make_routes() {
   const auto live = [this](const http::Request& /*request*/) {
     http::Response response;
@@ -135,11 +143,8 @@ TestServer::TestServer(HttpServerOptions options, AccessOptions access, ListenAd
   tokens_ = std::move(*tokens);
   router_ = std::make_unique<Router>(make_routes());
   access_ = std::make_unique<Access>(std::move(access), *tokens_);
-  auto listener = Listener::open(address, kBacklog);
-  if (!listener) throw std::runtime_error(listener.error().message);
-  port_ = listener->address().port;
-  std::vector<Listener> listeners;
-  listeners.push_back(std::move(*listener));
+  auto listeners = one_listener(address);
+  port_ = listeners.front().address().port;
   http_ = std::make_unique<HttpServer>(*router_, *access_, std::move(listeners), std::move(options),
                                        std::move(tls));
   thread_ = std::thread([this] { http_->run(); });
