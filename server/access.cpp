@@ -72,14 +72,18 @@ std::optional<std::string_view> bearer_of(std::string_view authorization) {
 
 }  // namespace
 
-bool Access::is_own_name(std::string_view authority, std::uint16_t port) const {
-  const std::string suffix = ":" + std::to_string(port);
+bool Access::is_own_name(std::string_view authority, const AccessRequest& request) const {
+  const std::string suffix = ":" + std::to_string(request.port);
   const auto matches = [&](std::string_view name) {
     if (equal_ignoring_case(authority, std::string(name) + suffix)) return true;
-    // 80 is what a client leaves out.
-    return port == 80 && equal_ignoring_case(authority, name);
+    // This is what a client leaves out.
+    return request.port == (request.tls ? 443 : 80) && equal_ignoring_case(authority, name);
   };
   if (std::any_of(kLocalNames.begin(), kLocalNames.end(), matches)) return true;
+  // Who asks by a number was not sent here by a name of somebody else's.
+  const bool is_v6 = request.address.find(':') != std::string_view::npos;
+  const std::string address(request.address);
+  if (!address.empty() && matches(is_v6 ? "[" + address + "]" : address)) return true;
   return std::any_of(options_.extra_hosts.begin(), options_.extra_hosts.end(),
                      [&](const std::string& host) {
                        return equal_ignoring_case(authority, host) || matches(host);
@@ -90,7 +94,7 @@ std::optional<http::Response> Access::check_host(const AccessRequest& request) c
   if (request.host.size() != 1) {
     return to_response({400, "bad_host", "A request needs exactly one Host header.", {}, {}});
   }
-  if (is_own_name(request.host.front(), request.port)) return std::nullopt;
+  if (is_own_name(request.host.front(), request)) return std::nullopt;
   return to_response({421,
                       "misdirected_request",
                       "This server does not answer for this host and port.",
@@ -101,10 +105,10 @@ std::optional<http::Response> Access::check_host(const AccessRequest& request) c
 
 std::optional<http::Response> Access::check_origin(const AccessRequest& request,
                                                    Permission permission) const {
-  constexpr std::string_view kScheme = "http://";
+  const std::string_view scheme = request.tls ? "https://" : "http://";
   for (const std::string_view origin : request.origin) {
-    if (request.origin.size() > 1 || origin.substr(0, kScheme.size()) != kScheme ||
-        !is_own_name(origin.substr(kScheme.size()), request.port)) {
+    if (request.origin.size() > 1 || origin.substr(0, scheme.size()) != scheme ||
+        !is_own_name(origin.substr(scheme.size()), request)) {
       return to_response(
           {403, "foreign_origin", "Pages of other origins may not use this server.", {}, {}});
     }

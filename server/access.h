@@ -37,8 +37,10 @@ struct AccessRequest {
   std::vector<std::string_view> sec_fetch_site;
   std::vector<std::string_view> authorization;
   const http::Parameters* query = nullptr;
-  std::string_view peer;   // numeric address of the other end
-  std::uint16_t port = 0;  // the port we listen on
+  std::string_view peer;     // numeric address of the other end
+  std::string_view address;  // numeric, as which the other end reached us
+  std::uint16_t port = 0;    // the port we listen on
+  bool tls = false;
   // Who the other end is; only asked when it matters. Empty: not known.
   std::function<PeerIdentity()> identify;
   bool takes_ticket = false;  // the route is one for clients that cannot send headers
@@ -70,7 +72,7 @@ class Access {
   const AccessOptions& options() const { return options_; }
 
  private:
-  bool is_own_name(std::string_view authority, std::uint16_t port) const;
+  bool is_own_name(std::string_view authority, const AccessRequest& request) const;
   // Of a token or a session.
   std::optional<TokenInfo> find_bearer(std::string_view text) const;
   std::optional<TokenInfo> to_info(std::optional<SessionGrant> grant) const;

@@ -151,7 +151,7 @@ http::Response to_busy(std::string_view what) {
 
 Admission admit(const RequestHead& head, const Router& router, const Access& access,
                 std::string_view peer, const std::function<PeerIdentity()>& identify,
-                std::uint16_t port) {
+                const Door& door) {
   const bool is_options = head.method == "OPTIONS";
   Match match = router.match(head.method, head.path);
   const Route* route = match.route;
@@ -169,7 +169,9 @@ Admission admit(const RequestHead& head, const Router& router, const Access& acc
                   .authorization = head.all("Authorization"),
                   .query = &head.query,
                   .peer = peer,
-                  .port = port,
+                  .address = door.address,
+                  .port = door.port,
+                  .tls = door.tls,
                   .identify = identify,
                   .takes_ticket = route != nullptr && route->streams}};
   Admission admission;

@@ -26,10 +26,17 @@ struct Admission {
   bool refused = false;                  // the answer is a refusal: close the connection after it
 };
 
-// `peer` is the other end's numeric address, `port` the one we listen on.
+// Where a client came in.
+struct Door {
+  std::uint16_t port = 0;
+  bool tls = false;
+  std::string address = {};  // numeric, as which the client reached us
+};
+
+// `peer` is the other end's numeric address.
 Admission admit(const RequestHead& head, const Router& router, const Access& access,
                 std::string_view peer, const std::function<PeerIdentity()>& identify,
-                std::uint16_t port);
+                const Door& door);
 
 // The answer to a request that the transport itself refuses; 405 gets an Allow.
 http::Response to_refusal(const Problem& problem);

@@ -67,6 +67,7 @@ struct ApiContext {
   std::function<std::vector<SourceStatus>()> sources;
   std::function<std::vector<HealthCheck>()> health;
   std::span<const EmbeddedFile> files;
+  bool audit_changes = true;  // requests may change the audit policy
   std::unique_ptr<PageCache> pages = std::make_unique<PageCache>();
   std::unique_ptr<Sessions> sessions = std::make_unique<Sessions>();
 };

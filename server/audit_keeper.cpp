@@ -335,7 +335,7 @@ Result<void> AuditKeeper::look() {
   const auto turn = Turn::take(*this);
   if (!turn) return tl::unexpected(turn.error());
   if (const auto policy = catch_up(); !policy) return tl::unexpected(policy.error());
-  return revert_due();
+  return may_revert_ ? revert_due() : Result<void>{};
 }
 
 void AuditKeeper::hear(const AuditChangeRecord& change) {
@@ -346,10 +346,11 @@ void AuditKeeper::hear(const AuditChangeRecord& change) {
   wake_.notify_one();
 }
 
-void AuditKeeper::start(Listener listener) {
+void AuditKeeper::start(Listener listener, bool may_revert) {
   {
     const std::lock_guard lock(mutex_);
     listener_ = std::move(listener);
+    may_revert_ = may_revert;
   }
   thread_ = std::thread([this] { run(); });
 }
@@ -381,6 +382,7 @@ void AuditKeeper::run() {
 
 milliseconds AuditKeeper::until_next_look() {
   const std::lock_guard lock(mutex_);
+  if (!may_revert_) return kLookEvery;
   const auto pending = store_->pending_reverts();
   if (!pending) return kLookEvery;
   // What failed has time until a look that comes anyway.

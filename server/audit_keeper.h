@@ -88,12 +88,13 @@ class AuditKeeper {
   Result<AuditChainReport> check_chain();
 
   // What the thread does each time: finish what a crash interrupted, note what others changed,
-  // carry out the reverts that are due.
+  // carry out the reverts that are due, unless the policy may not be changed.
   Result<void> look();
 
   // Looks now, every minute, and when a revert is due. The listener hears of every change of the
-  // policy from here on; it runs under the keeper's lock and must not call it.
-  void start(Listener listener);
+  // policy from here on; it runs under the keeper's lock and must not call it. Without `may_revert`
+  // what is due waits for another process that may.
+  void start(Listener listener, bool may_revert = true);
   void stop();  // from here on nothing waits for another process
 
  private:
@@ -111,8 +112,9 @@ class AuditKeeper {
   const std::unique_ptr<AuditPolicySource> source_;  // guarded by mutex_
   const std::unique_ptr<AuditStore> store_;
   const std::string lock_path_;
-  std::mutex mutex_;   // one change at a time
-  Listener listener_;  // guarded by mutex_
+  std::mutex mutex_;        // one change at a time
+  Listener listener_;       // guarded by mutex_
+  bool may_revert_ = true;  // guarded by mutex_
   // A revert that fails is tried again later and later; the others do not wait for it.
   struct Retry {
     std::chrono::steady_clock::time_point next;

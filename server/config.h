@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "server/http.h"
+#include "server/listener.h"
 #include "storage/event_writer.h"
 #include "storage/settings.h"
 #include "storage/words.h"
@@ -22,9 +23,12 @@ inline constexpr int kExitUsage = 2;
 inline constexpr int kExitDamaged = 3;  // finished, but some input was damaged
 
 struct ServeConfig {
-  std::string listen_host = "127.0.0.1";
-  int listen_port = 8470;  // 0: a free one
-  std::string db_path;     // empty: the data folder's
+  std::vector<ListenAddress> listen{{.port = 8470}};
+  bool tls_self_signed = false;
+  std::string tls_certificate_path;  // PEM; with tls_key_path instead
+  std::string tls_key_path;
+  std::string user;     // whom to become once the addresses are open; empty: nobody else
+  std::string db_path;  // empty: the data folder's
   std::vector<std::string> sources{"auto"};
   ActionSet record = kBlocksAndDrops;
   RetentionOptions retention;
@@ -32,6 +36,7 @@ struct ServeConfig {
   std::vector<std::string> extra_hosts;
   bool require_token = false;
   std::vector<std::string> allow_groups;  // names or ids
+  bool audit_changes = true;              // requests and due reverts may change the audit policy
   std::string config_path;                // of --config; empty: none
   std::string audit_policy_path;          // empty: the system's, or the file beside the database
   StoredSettings given;  // the settings that stand here and so cannot be changed elsewhere

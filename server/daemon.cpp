@@ -22,7 +22,9 @@
 #include "server/health_board.h"
 #include "server/http_server.h"
 #include "server/import_queue.h"
+#include "server/privileges.h"
 #include "server/rate_meter.h"
+#include "server/tls_setup.h"
 #include "storage/event_store.h"
 #include "storage/file_path.h"
 
@@ -31,17 +33,60 @@ namespace {
 
 // A commit that has been failing for longer turns the readiness red.
 constexpr std::int64_t kStalledMs = 5'000;
+constexpr int kBacklog = 512;
+
+Result<std::vector<Listener>> open_listeners(const ServeConfig& config) {
+  std::vector<Listener> listeners;
+  for (const ListenAddress& address : config.listen) {
+    auto listener = Listener::open(address, kBacklog);
+    if (!listener) return tl::unexpected(listener.error());
+    listeners.push_back(std::move(*listener));
+  }
+  return listeners;
+}
+
+std::vector<std::string> urls_of(const std::vector<Listener>& listeners) {
+  std::vector<std::string> urls;
+  for (const Listener& listener : listeners) urls.push_back(listener.address().url());
+  return urls;
+}
+
+NeededRights rights_for(const ServeConfig& config) {
+  const auto has = [&](std::string_view kind) {
+    return std::ranges::any_of(config.sources,
+                               [&](const std::string& spec) { return spec.starts_with(kind); });
+  };
+  return {.user = config.user,
+          .net_admin = has("nflog:"),
+          .read_others = config.user.empty() && (has("evtx:") || has("dir:"))};
+}
+
+// From elsewhere nobody comes in without one.
+Result<void> check_tokens(const ServeConfig& config, const TokenStore& tokens) {
+  const auto open = std::ranges::find_if_not(config.listen, &ListenAddress::is_local);
+  if (open == config.listen.end()) return {};
+  const auto known = tokens.list();
+  if (!known) return tl::unexpected(known.error());
+  if (!known->empty()) return {};
+  return make_error(ErrorCode::kInvalidArgument,
+                    open->url() +
+                        " is open to other computers, and there is no token to let them "
+                        "in: make one first with 'blockwatchd token create'");
+}
 
 }  // namespace
 
 // Members are declared in the order in which they start: destruction is the way back.
 class Daemon::Impl {
  public:
-  Impl(ServeConfig config, const std::string& db_path, std::unique_ptr<Store> store,
-       std::unique_ptr<TokenStore> tokens, std::unique_ptr<AuditKeeper> audit,
-       const StoredSettings& stored)
+  Impl(ServeConfig config, const std::string& db_path, std::vector<Listener> listeners,
+       TlsSetup tls, std::unique_ptr<Store> store, std::unique_ptr<TokenStore> tokens,
+       std::unique_ptr<AuditKeeper> audit, const StoredSettings& stored)
       : config_(std::move(config)),
         settings_(config_.given, stored),
+        urls_(urls_of(listeners)),
+        certificate_path_(std::move(tls.certificate_path)),
+        fingerprint_(tls.context ? tls.context->fingerprint() : std::string()),
         tokens_(std::move(tokens)),
         audit_(std::move(audit)),
         writer_(std::move(store), commits_, settings_.view().retention),
@@ -60,13 +105,14 @@ class Daemon::Impl {
                  .status = [this] { return service_status(); },
                  .sources = [this] { return source_status(); },
                  .health = [this] { return health(); },
-                 .files = embedded_files()},
+                 .files = embedded_files(),
+                 .audit_changes = config_.audit_changes},
         router_(make_routes(context_)),
         access_({.extra_hosts = config_.extra_hosts,
                  .require_token = config_.require_token,
                  .reader_groups = config_.allow_groups},
                 *tokens_, *context_.sessions),
-        http_(router_, access_, {.host = config_.listen_host, .port = config_.listen_port}),
+        http_(router_, access_, std::move(listeners), {}, std::move(tls.context)),
         monitor_([this](const std::string& source) { return position_of(source); },
                  [this](EventBatch&& batch) { return take(std::move(batch)); },
                  [](const std::string& source, const std::string& message) {
@@ -89,11 +135,6 @@ class Daemon::Impl {
     if (!status) return tl::unexpected(status.error());
     commits_.publish(status->newest_seq);
 
-    const auto port = http_.bind();
-    if (!port) return tl::unexpected(port.error());
-    const bool is_v6 = config_.listen_host.find(':') != std::string::npos;
-    url_ = "http://" + (is_v6 ? "[" + config_.listen_host + "]" : config_.listen_host) + ":" +
-           std::to_string(*port);
     // Before the audit's thread: a live log switches a right of this process on and needs it from
     // then on; who reads the policy switches it off again if it was off before.
     std::vector<std::unique_ptr<EventSource>> sources;
@@ -107,12 +148,14 @@ class Daemon::Impl {
       }
     }
     if (auto told = tell_gaps(**reader, sources); !told) return told;
-    audit_->start([this](const AuditChangeRecord& change) {
-      if (audits_) audit_coverage_.hear(change);
-      const std::string text = audit_change_json(change);
-      spdlog::info("audit policy: {}", text);
-      streams_.tell("policy", text);
-    });
+    audit_->start(
+        [this](const AuditChangeRecord& change) {
+          if (audits_) audit_coverage_.hear(change);
+          const std::string text = audit_change_json(change);
+          spdlog::info("audit policy: {}", text);
+          streams_.tell("policy", text);
+        },
+        config_.audit_changes);
     http_thread_ = std::jthread([this] { http_.run(); });
     for (auto& source : sources) monitor_.add(std::move(source));
     facts_.start();
@@ -120,7 +163,9 @@ class Daemon::Impl {
     return {};
   }
 
-  const std::string& url() const { return url_; }
+  const std::vector<std::string>& urls() const { return urls_; }
+  const std::string& certificate_path() const { return certificate_path_; }
+  const std::string& fingerprint() const { return fingerprint_; }
 
   bool stop() {
     stop_.request_stop();
@@ -259,6 +304,9 @@ class Daemon::Impl {
   const ServeConfig config_;
   Settings settings_;
   const ActionSet record_ = settings_.view().record;  // until the next start
+  const std::vector<std::string> urls_;
+  const std::string certificate_path_;
+  const std::string fingerprint_;
   const Timestamp start_time_ = now();
   const std::unique_ptr<TokenStore> tokens_;
   const std::unique_ptr<AuditKeeper> audit_;
@@ -282,31 +330,45 @@ class Daemon::Impl {
   AuditCoverage audit_coverage_;
   bool audits_ = false;  // a source depends on the policy; set before any thread asks
   FactSender facts_;
-  std::string url_;
   std::jthread http_thread_;
 };
 
 Daemon::Daemon(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Daemon::~Daemon() { stop(); }
-const std::string& Daemon::url() const { return impl_->url(); }
+const std::vector<std::string>& Daemon::urls() const { return impl_->urls(); }
+const std::string& Daemon::certificate_path() const { return impl_->certificate_path(); }
+const std::string& Daemon::fingerprint() const { return impl_->fingerprint(); }
 bool Daemon::stop() { return impl_->stop(); }
 
 Result<std::unique_ptr<Daemon>> Daemon::start(ServeConfig config) {
   auto groups = find_groups(config.allow_groups);
   if (!groups) return tl::unexpected(groups.error());
   config.allow_groups = std::move(*groups);
+  auto listeners = open_listeners(config);
+  if (!listeners) return tl::unexpected(listeners.error());
+  const auto own_identity = read_own_identity(config);
+  if (!own_identity) return tl::unexpected(own_identity.error());
+  if (auto dropped = drop_rights(rights_for(config)); !dropped) {
+    return tl::unexpected(dropped.error());
+  }
   auto db_path = resolve_db_path(config.db_path);
   if (!db_path) return tl::unexpected(db_path.error());
   auto tokens = TokenStore::open(to_path(resolve_token_path(config.token_path, *db_path)));
   if (!tokens) return tl::unexpected(tokens.error());
+  if (auto guarded = check_tokens(config, **tokens); !guarded) {
+    return tl::unexpected(guarded.error());
+  }
+  auto tls = set_up_tls(config, *own_identity, *db_path);
+  if (!tls) return tl::unexpected(tls.error());
   auto store = Store::open({.path = *db_path});
   if (!store) return tl::unexpected(store.error());
   const auto settings = (*store)->settings();
   if (!settings) return tl::unexpected(settings.error());
   auto audit = AuditKeeper::open(config.audit_policy_path, *db_path);
   if (!audit) return tl::unexpected(audit.error());
-  auto impl = std::make_unique<Impl>(std::move(config), *db_path, std::move(*store),
-                                     std::move(*tokens), std::move(*audit));
+  auto impl = std::make_unique<Impl>(std::move(config), *db_path, std::move(*listeners),
+                                     std::move(*tls), std::move(*store), std::move(*tokens),
+                                     std::move(*audit), *settings);
   auto daemon = std::unique_ptr<Daemon>(new Daemon(std::move(impl)));
   if (auto started = daemon->impl_->start(); !started) return tl::unexpected(started.error());
   return daemon;

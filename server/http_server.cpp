@@ -7,6 +7,7 @@
 #include <limits>
 #include <mutex>
 #include <set>
+#include <stdexcept>
 #include <thread>
 #include <utility>
 
@@ -22,7 +23,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr int kBacklog = 512;
 // Threads beyond the cap of connections: they tell one too many so, or end one whose answer is
 // written. As many again as the cap, so that clients may come back at once, and these.
 constexpr unsigned kSpareThreads = 32;
@@ -30,17 +30,10 @@ constexpr unsigned kSpareThreads = 32;
 constexpr milliseconds kCrowdedIdle{500};
 // How often the accepting thread looks for the end, where it cannot be woken.
 constexpr milliseconds kAcceptSlice{500};
+// What a client of a socket file leaves out of its Host.
+constexpr int kHttpPort = 80;
 // A longer body may take as long as it likes if its bytes keep coming.
 constexpr std::uint64_t kShortBodyBytes = std::uint64_t{1} << 20;
-
-// The numeric address to listen on; nothing when it is not this machine's own.
-std::optional<std::string> loopback_address(const std::string& host) {
-  if (host == "localhost") return "127.0.0.1";
-  if (host == "::1" || host == "[::1]") return "::1";
-  const bool is_v4 =
-      host.substr(0, 4) == "127." && host.find_first_not_of("0123456789.") == std::string::npos;
-  return is_v4 ? std::optional<std::string>(host) : std::nullopt;
-}
 
 // How many there are of something that has a cap. Outlives the server while anything is counted.
 using Count = std::shared_ptr<std::atomic<unsigned>>;
@@ -60,12 +53,19 @@ Place take_place(const Count& count, unsigned cap) {
 
 class HttpServer::Impl {
  public:
-  Impl(const Router& router, const Access& access, HttpServerOptions options)
+  Impl(const Router& router, const Access& access, std::vector<Listener> listeners,
+       HttpServerOptions options, std::unique_ptr<const TlsContext> tls)
       : router_(router),
         access_(access),
         options_(std::move(options)),
         guard_(static_cast<int>(
-            std::chrono::duration_cast<std::chrono::seconds>(options_.idle_timeout).count())) {}
+            std::chrono::duration_cast<std::chrono::seconds>(options_.idle_timeout).count())),
+        listeners_(std::move(listeners)),
+        tls_(std::move(tls)) {
+    const bool promised = std::ranges::any_of(
+        listeners_, [](const Listener& listener) { return listener.address().tls; });
+    if (promised && !tls_) throw std::invalid_argument("an address for TLS without a certificate");
+  }
 
   ~Impl() {
     stop();
@@ -76,7 +76,6 @@ class HttpServer::Impl {
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
 
-  Result<int> bind();
   void run();
   void stop();
   HttpCounters counters() const;
@@ -87,9 +86,10 @@ class HttpServer::Impl {
     Connection connection;
     std::string peer;
     std::optional<PeerIdentity> identity;  // once it was asked for
-    bool counted = false;                  // against the cap of connections
-    Place stream;                          // while the answer is one
-    Place exported;                        // the same, when this thread writes it
+    Door door;
+    bool counted = false;  // against the cap of connections
+    Place stream;          // while the answer is one
+    Place exported;        // the same, when this thread writes it
   };
   enum class Next : std::uint8_t {
     kAgain,   // the connection can take another request
@@ -97,8 +97,8 @@ class HttpServer::Impl {
     kClose,   // there is nobody to say anything to
   };
 
-  void start_thread(Socket socket);
-  void serve(Socket socket, bool beyond_cap);
+  void start_thread(Arrival arrival);
+  void serve(Arrival arrival, bool beyond_cap);
   Next serve_next(Visit& visit);
   Next serve_admitted(Visit& visit, const RequestHead& head, const Admission& admission);
   PeerIdentity identity_of(Visit& visit) const;
@@ -116,7 +116,8 @@ class HttpServer::Impl {
   const Access& access_;
   const HttpServerOptions options_;
   HttplibGuard guard_;
-  std::optional<HttplibGuard::Listener> listener_;
+  const std::vector<Listener> listeners_;
+  const std::unique_ptr<const TlsContext> tls_;
 
   std::atomic<bool> stopping_{false};
   const Count streams_ = std::make_shared<std::atomic<unsigned>>(0);
@@ -132,27 +133,10 @@ class HttpServer::Impl {
   std::set<const Connection*> open_;   // to be woken when the server stops
 };
 
-Result<int> HttpServer::Impl::bind() {
-  const auto address = loopback_address(options_.host);
-  if (!address) {
-    return make_error(ErrorCode::kInvalidArgument,
-                      "cannot listen on '" + options_.host +
-                          "': expected localhost, an address 127.x.x.x, or ::1");
-  }
-  if (options_.port < 0 || options_.port > 65535) {
-    return make_error(ErrorCode::kInvalidArgument, "expected a port from 0 to 65535");
-  }
-  auto listener = guard_.listen(*address, options_.port, kBacklog);
-  if (!listener) return tl::unexpected<Error>(listener.error());
-  listener_ = *listener;
-  return listener->port;
-}
-
 void HttpServer::Impl::run() {
-  if (!listener_) return;
   while (!stopping_) {
-    if (auto socket = accept_connection(listener_->handle, kAcceptSlice)) {
-      start_thread(std::move(*socket));
+    for (Arrival& arrival : accept_connections(listeners_, kAcceptSlice)) {
+      start_thread(std::move(arrival));
     }
   }
   // Answers under way may be completed; nothing new is read.
@@ -170,7 +154,7 @@ void HttpServer::Impl::run() {
 
 void HttpServer::Impl::stop() {
   stopping_ = true;
-  if (listener_) wake_listener(listener_->handle);
+  for (const Listener& listener : listeners_) listener.wake();
 }
 
 bool HttpServer::Impl::wait_for_threads(milliseconds timeout) {
@@ -187,7 +171,7 @@ HttpCounters HttpServer::Impl::counters() const {
   return counters;
 }
 
-void HttpServer::Impl::start_thread(Socket socket) {
+void HttpServer::Impl::start_thread(Arrival arrival) {
   bool beyond_cap = false;
   {
     const std::lock_guard lock(mutex_);
@@ -202,7 +186,7 @@ void HttpServer::Impl::start_thread(Socket socket) {
   }
   try {
     // A thread per connection: whoever is slow or silent costs the others nothing.
-    std::thread([this, beyond_cap, owned = std::move(socket)]() mutable {
+    std::thread([this, beyond_cap, owned = std::move(arrival)]() mutable {
       serve(std::move(owned), beyond_cap);
       const std::lock_guard lock(mutex_);
       --threads_;
@@ -218,16 +202,25 @@ void HttpServer::Impl::start_thread(Socket socket) {
   }
 }
 
-void HttpServer::Impl::serve(Socket socket, bool beyond_cap) {
-  Visit visit{Connection(std::move(socket), options_, stopping_), {}, {}, !beyond_cap};
+void HttpServer::Impl::serve(Arrival arrival, bool beyond_cap) {
+  const ListenAddress& address = arrival.listener->address();
+  Visit visit{Connection(Transport(std::move(arrival.socket), address.tls ? tls_.get() : nullptr),
+                         options_, stopping_),
+              {},
+              {},
+              {.port = static_cast<std::uint16_t>(address.is_unix() ? kHttpPort : address.port),
+               .tls = address.tls},
+              !beyond_cap};
   {
     const std::lock_guard lock(mutex_);
     open_.insert(&visit.connection);
   }
   try {
     visit.peer = visit.connection.socket().peer_address();
-    Next next = Next::kAgain;
-    if (beyond_cap) next = refuse(visit, to_busy("connections"), nullptr);
+    visit.door.address = visit.connection.socket().local_address();
+    const bool open = visit.connection.open([this] { return patience(); });
+    Next next = open ? Next::kAgain : Next::kClose;
+    if (open && beyond_cap) next = refuse(visit, to_busy("connections"), nullptr);
     while (next == Next::kAgain && !stopping_) next = serve_next(visit);
     leave_place(visit);
     if (next == Next::kFinish) visit.connection.finish();
@@ -255,8 +248,7 @@ HttpServer::Impl::Next HttpServer::Impl::serve_next(Visit& visit) {
   const auto head = parse_request_head(**text);
   if (!head) return refuse(visit, to_refusal(head.error()), nullptr);
   const auto identify = [this, &visit] { return identity_of(visit); };
-  Admission admission = admit(*head, router_, access_, visit.peer, identify,
-                              static_cast<std::uint16_t>(listener_->port));
+  Admission admission = admit(*head, router_, access_, visit.peer, identify, visit.door);
   if (admission.refused) tell_of_refusal(visit, *head, admission, admission.answer->status);
   if (admission.refused) return refuse(visit, std::move(*admission.answer), &*head);
   if (admission.answer) return send(visit, std::move(*admission.answer), &*head, head->keep_alive);
@@ -392,12 +384,13 @@ HttpServer::Impl::Next HttpServer::Impl::give_away(Visit& visit,
   return Next::kClose;
 }
 
-HttpServer::HttpServer(const Router& router, const Access& access, HttpServerOptions options)
-    : impl_(std::make_unique<Impl>(router, access, std::move(options))) {}
+HttpServer::HttpServer(const Router& router, const Access& access, std::vector<Listener> listeners,
+                       HttpServerOptions options, std::unique_ptr<const TlsContext> tls)
+    : impl_(std::make_unique<Impl>(router, access, std::move(listeners), std::move(options),
+                                   std::move(tls))) {}
 
 HttpServer::~HttpServer() = default;
 
-Result<int> HttpServer::bind() { return impl_->bind(); }
 void HttpServer::run() { impl_->run(); }
 void HttpServer::stop() { impl_->stop(); }
 HttpCounters HttpServer::counters() const { return impl_->counters(); }

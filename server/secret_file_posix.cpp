@@ -7,27 +7,12 @@
 #include <system_error>
 #include <utility>
 
+#include "server/descriptor_posix.h"
 #include "server/random.h"
 #include "server/secret_file.h"
 
 namespace blockwatch {
 namespace {
-
-// Closes the descriptor at the end of its scope.
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const { return fd_; }
-  bool valid() const { return fd_ >= 0; }
-
- private:
-  int fd_;
-};
 
 std::string describe(const std::filesystem::path& path, int error) {
   return path.string() + ": " + std::system_category().message(error);

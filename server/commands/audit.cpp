@@ -229,6 +229,10 @@ int run_audit(const AuditConfig& config) {
   }
   const auto keeper = AuditKeeper::open(config.policy_path, *db_path);
   if (!keeper) return report_error(keeper.error());
+  // What is due and was left by a server that may not change anything. If it fails, it stays due.
+  if (config.verb != AuditConfig::Verb::kBackup && !config.dry_run) {
+    if (const auto looked = (*keeper)->look(); !looked) spdlog::warn(looked.error().message);
+  }
   switch (config.verb) {
     case AuditConfig::Verb::kSet:
       return set(**keeper, config);

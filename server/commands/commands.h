@@ -6,6 +6,7 @@
 #include <string>
 
 #include "server/config.h"
+#include "server/daemon.h"
 
 namespace blockwatch {
 
@@ -26,7 +27,7 @@ int run_routes();
 // What serve and the service have in common: serves from `started` until `wait_for_stop` returns,
 // then stores what is queued. The exit code; an error: it could not start.
 Result<int> serve_until(const ServeConfig& config,
-                        const std::function<void(const std::string& url)>& started,
+                        const std::function<void(const Daemon&)>& started,
                         const std::function<void()>& wait_for_stop);
 
 // "blockwatchd: MESSAGE" on stderr; the exit code for the error.

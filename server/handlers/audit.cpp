@@ -121,6 +121,13 @@ void take_revert_after(BodyMembers& members, AuditRequest& wanted) {
 
 http::Response change_audit_policy(ApiContext& context, const http::Request& request,
                                    AuditRequest wanted, bool dry_run) {
+  if (!context.audit_changes && !dry_run) {
+    return problem_answer({403,
+                           "audit_changes_off",
+                           "This server was started without the right to change the audit policy.",
+                           "An administrator changes it with 'blockwatchd audit set'.",
+                           {}});
+  }
   wanted.dry_run = dry_run;
   const PeerIdentity peer = request.identify ? request.identify() : PeerIdentity{};
   wanted.who = who_of(request.token, peer);

@@ -279,5 +279,28 @@ TEST_F(AccessTest, SlowsGuessingWithoutLockingOut) {
   EXPECT_EQ(token_status(access_, Permission::kAdmin, wrong_), 429);
 }
 
+TEST_F(AccessTest, AnswersToTheAddressItWasReachedAt) {
+  request_.address = "192.0.2.7";
+  EXPECT_EQ(host_status(access_, {"192.0.2.7:8470"}), 200);
+  EXPECT_EQ(host_status(access_, {"192.0.2.8:8470"}), 421);
+  EXPECT_EQ(host_status(access_, {"192.0.2.7"}), 421);
+  request_.address = "2001:db8::7";
+  EXPECT_EQ(host_status(access_, {"[2001:db8::7]:8470"}), 200);
+  EXPECT_EQ(host_status(access_, {"2001:db8::7:8470"}), 421);
+  request_.address = "";
+  EXPECT_EQ(host_status(access_, {":8470"}), 421);
+}
+
+TEST_F(AccessTest, OverTlsAnOriginIsHttps) {
+  request_.tls = true;
+  EXPECT_EQ(origin_status({"https://127.0.0.1:8470"}), 200);
+  EXPECT_EQ(origin_status({"http://127.0.0.1:8470"}), 403);
+  EXPECT_EQ(host_status(access_, {"127.0.0.1"}), 421);
+  request_.port = 443;
+  EXPECT_EQ(host_status(access_, {"127.0.0.1"}), 200);
+  request_.port = 80;
+  EXPECT_EQ(host_status(access_, {"127.0.0.1"}), 421);
+}
+
 }  // namespace
 }  // namespace blockwatch

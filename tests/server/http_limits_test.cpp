@@ -376,9 +376,7 @@ TEST(HttpStopTest, EndsWithStreamsOpen) {
   server.reset();
   // Nothing listens any more, and the port can be taken again at once.
   EXPECT_FALSE(RawClient(port).connected());
-  HttpServerOptions options;
-  options.port = port;
-  TestServer again(options);
+  TestServer again({}, {}, {.port = port});
   RawClient client(port);
   EXPECT_EQ(client.ask(again.get("/api/v1/small")).status, 200);
 }
@@ -399,12 +397,12 @@ TEST(HttpStopTest, GivesUpOnAHandlerThatHangs) {
         }}});
   Sessions sessions;
   const Access access({}, **tokens, sessions);
-  HttpServer server(router, access, options);
-  const auto port = server.bind();
-  ASSERT_TRUE(port);
+  auto listeners = one_listener();
+  const int port = listeners.front().address().port;
+  HttpServer server(router, access, std::move(listeners), options);
   std::thread runner([&] { server.run(); });
-  RawClient client(*port);
-  client.send("GET /hang HTTP/1.1\r\nHost: localhost:" + std::to_string(*port) + "\r\n\r\n");
+  RawClient client(port);
+  client.send("GET /hang HTTP/1.1\r\nHost: localhost:" + std::to_string(port) + "\r\n\r\n");
   ASSERT_TRUE(eventually([&] { return entered.load(); }));
   const auto begin = steady_clock::now();
   server.stop();
@@ -423,15 +421,15 @@ TEST(HttpLoadTest, TakesABurstOfConnections) {
                         [](const http::Request& /*request*/) { return http::Response{}; }}});
   Sessions sessions;
   const Access access({}, **tokens, sessions);
-  HttpServer server(router, access, {});
-  const auto port = server.bind();
-  ASSERT_TRUE(port);
+  auto listeners = one_listener();
+  const int port = listeners.front().address().port;
+  HttpServer server(router, access, std::move(listeners));
   const std::string request =
-      "GET / HTTP/1.1\r\nHost: localhost:" + std::to_string(*port) + "\r\n\r\n";
+      "GET / HTTP/1.1\r\nHost: localhost:" + std::to_string(port) + "\r\n\r\n";
   std::vector<std::unique_ptr<RawClient>> clients;
   const auto begin = steady_clock::now();
   for (int i = 0; i < 200; ++i) {
-    clients.push_back(std::make_unique<RawClient>(*port));
+    clients.push_back(std::make_unique<RawClient>(port));
     ASSERT_TRUE(clients.back()->connected());
     ASSERT_TRUE(clients.back()->send(request));
   }

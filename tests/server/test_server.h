@@ -20,6 +20,9 @@
 
 namespace blockwatch {
 
+// On a free port of this computer.
+std::vector<Listener> one_listener(const ListenAddress& address = {});
+
 // Serves these routes on a free port from construction to destruction:
 //   GET /api/v1/small     {"ok":true}             GET /api/v1/echo      its query, one pair per
 //   line GET /api/v1/throws    throws                  GET /api/v1/items/{id} POST /api/v1/imports
@@ -30,7 +33,8 @@ namespace blockwatch {
 //   /api/v1/given     hands its connection over to `given` GET / a page for everyone
 class TestServer {
  public:
-  explicit TestServer(HttpServerOptions options = {}, AccessOptions access = {});
+  explicit TestServer(HttpServerOptions options = {}, AccessOptions access = {},
+                      ListenAddress address = {}, std::unique_ptr<const TlsContext> tls = nullptr);
   ~TestServer();
   TestServer(const TestServer&) = delete;
   TestServer& operator=(const TestServer&) = delete;
