@@ -13,6 +13,7 @@
 #include "server/api_context.h"
 #include "server/api_routes.h"
 #include "server/audit_json.h"
+#include "server/audit_policy_file.h"
 #include "server/embedded.h"
 #include "server/event_streams.h"
 #include "server/health_board.h"
@@ -36,6 +37,7 @@ class Daemon::Impl {
   Impl(ServeConfig config, const std::string& db_path, std::unique_ptr<Store> store,
        std::unique_ptr<TokenStore> tokens, std::unique_ptr<AuditKeeper> audit)
       : config_(std::move(config)),
+        db_path_(db_path),
         tokens_(std::move(tokens)),
         audit_(std::move(audit)),
         writer_(std::move(store), commits_, config_.retention),
@@ -79,14 +81,16 @@ class Daemon::Impl {
     // then on; who reads the policy switches it off again if it was off before.
     std::vector<std::unique_ptr<EventSource>> sources;
     for (const std::string& spec : config_.sources) {
-      auto source = make_source(spec, config_.record);
-      if (!source) return tl::unexpected(source.error());
-      if (*source) {
-        sources.push_back(std::move(*source));
-      } else if (spec == "auto") {
-        spdlog::info("no live source on this system; give --source to name one");
+      auto source = make_source(spec, config_.record, audited());
+      if (!source && spec == "auto") {
+        spdlog::warn("auto: no live source: {}; --source names another", source.error().message);
+        continue;
       }
+      if (!source) return tl::unexpected(source.error());
+      if (*source && spec == "auto") spdlog::info("auto: {}", (*source)->name());
+      if (*source) sources.push_back(std::move(*source));
     }
+    if (auto made = begin_auditing(sources); !made) return made;
     audit_->start([this](const AuditChangeRecord& change) {
       const std::string text = audit_change_json(change);
       spdlog::info("audit policy: {}", text);
@@ -114,6 +118,22 @@ class Daemon::Impl {
   }
 
  private:
+  // Each source reads the policy for itself, on its own thread.
+  AuditPolicyFn audited() const {
+    std::shared_ptr<AuditPolicySource> policy =
+        open_audit_policy(config_.audit_policy_path, db_path_);
+    return [policy] { return policy->read(); };
+  }
+
+  // Where a source asks our own policy what to record, blocks are recorded until somebody says
+  // otherwise.
+  Result<void> begin_auditing(const std::vector<std::unique_ptr<EventSource>>& sources) const {
+    const bool asked = std::ranges::any_of(
+        sources, [](const auto& source) { return source->name().starts_with("nflog:"); });
+    if (!asked) return {};
+    return start_audit_policy(config_.audit_policy_path, db_path_);
+  }
+
   // Runs on the source's thread.
   bool take(EventBatch&& batch) {
     const std::string source = batch.source;
@@ -158,9 +178,12 @@ class Daemon::Impl {
   std::vector<SourceStatus> source_status() {
     std::vector<SourceStatus> all;
     for (auto& [name, report] : monitor_.status()) {
+      const auto& counts = report.counts;
       all.push_back({.name = name,
                      .state = std::string(to_word(report.state)),
                      .lag_ms = report.lag_ms,
+                     .folded = counts ? std::optional(counts->folded) : std::nullopt,
+                     .ignored = counts ? std::optional(counts->ignored) : std::nullopt,
                      .rate_per_s = rate_of(name).per_second(),
                      .last_error = report.last_error});
     }
@@ -191,6 +214,7 @@ class Daemon::Impl {
   }
 
   const ServeConfig config_;
+  const std::string db_path_;
   const Timestamp start_time_ = now();
   const std::unique_ptr<TokenStore> tokens_;
   const std::unique_ptr<AuditKeeper> audit_;
