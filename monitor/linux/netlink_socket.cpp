@@ -77,7 +77,10 @@ int NetlinkSocket::ask(std::string_view message, std::uint32_t sequence,
   const auto end = std::chrono::steady_clock::now() + kPatience;
   while (std::chrono::steady_clock::now() < end) {
     netlink::Bytes bytes;
-    if (const int error = receive(kPatience, bytes); error != 0) return error;
+    // Mostly it is there already.
+    int error = receive(std::chrono::milliseconds(0), bytes);
+    if (error == 0 && bytes.empty()) error = receive(kPatience, bytes);
+    if (error != 0) return error;
     netlink::Reader messages(bytes);
     while (const auto answer = messages.message()) {
       if (answer->sequence != sequence) continue;
@@ -85,6 +88,7 @@ int NetlinkSocket::ask(std::string_view message, std::uint32_t sequence,
       if (answer->type == netlink::kError) return error_in(*answer);
       if (answer->type == netlink::kDone) return interrupted ? EINTR : 0;
       take(*answer);
+      if ((answer->flags & netlink::kPart) == 0) return 0;
     }
   }
   return ETIMEDOUT;

@@ -29,7 +29,7 @@ class NetlinkSocket {
   int send(std::string_view message);
   // One datagram from the kernel into `bytes`; empty when nothing came in time.
   int receive(std::chrono::milliseconds time, netlink::Bytes& bytes);
-  // Sends a message and gives what answers it, to the last.
+  // Sends a message and gives what answers it: one message, a listing, or an acknowledgement.
   int ask(std::string_view message, std::uint32_t sequence,
           const std::function<void(const netlink::Message&)>& take);
 

@@ -7,6 +7,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <unordered_map>
 #include <utility>
 
 #include "monitor/linux/netlink_socket.h"
@@ -38,6 +39,7 @@ constexpr std::uint32_t kWait = 1;  // in 10 ms
 // Enough for the headers of IPv6 with options.
 constexpr std::uint32_t kBytesOfPacket = 256;
 
+constexpr std::chrono::seconds kNamesLive{1};
 constexpr std::size_t kDatagram = std::size_t{256} * 1024;
 
 std::string reason(int error) { return std::strerror(error); }
@@ -55,9 +57,7 @@ class Netfilter {
   NetlinkSocket& socket() { return *socket_; }
 
   int ask(std::uint16_t type, std::uint16_t flags, const NflogApi::Take& take) {
-    // A listing ends by itself; another answer by its acknowledgement.
-    const std::uint16_t end = flags == netlink::kDump ? std::uint16_t{0} : netlink::kAcknowledge;
-    netlink::Writer writer(type, static_cast<std::uint16_t>(netlink::kRequest | flags | end),
+    netlink::Writer writer(type, static_cast<std::uint16_t>(netlink::kRequest | flags),
                            ++sequence_);
     return send(writer.netfilter(0, 0), take);
   }
@@ -153,8 +153,15 @@ class LinuxNflog final : public NflogApi {
   SocketOwner owner_of(const NflogPacket& packet) override { return owners_.find(packet); }
 
   std::string interface_name(std::uint32_t index) override {
+    const auto time = std::chrono::steady_clock::now();
+    if (time - named_ >= kNamesLive) {
+      named_ = time;
+      names_.clear();
+    }
+    const auto [at, is_new] = names_.try_emplace(index);
     std::array<char, IF_NAMESIZE> name{};
-    return ::if_indextoname(index, name.data()) == nullptr ? std::string{} : name.data();
+    if (is_new && ::if_indextoname(index, name.data()) != nullptr) at->second = name.data();
+    return at->second;
   }
 
   std::string host() override {
@@ -171,6 +178,8 @@ class LinuxNflog final : public NflogApi {
 
   std::unique_ptr<Netfilter> rules_;
   SocketOwners owners_;
+  std::unordered_map<std::uint32_t, std::string> names_;  // of interfaces
+  std::chrono::steady_clock::time_point named_;           // since then
 };
 
 }  // namespace

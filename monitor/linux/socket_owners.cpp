@@ -97,10 +97,9 @@ std::optional<std::uint32_t> SocketOwners::inode_of(const NflogPacket& packet) {
   wish.id.idiag_dport = htons(as_sent ? *ip.destination_port : *ip.source_port);
 
   const std::uint32_t sequence = ++sequence_;
-  const std::string message =
-      netlink::Writer(SOCK_DIAG_BY_FAMILY, netlink::kRequest | netlink::kAcknowledge, sequence)
-          .raw({reinterpret_cast<const char*>(&wish), sizeof wish})
-          .finish();
+  const std::string message = netlink::Writer(SOCK_DIAG_BY_FAMILY, netlink::kRequest, sequence)
+                                  .raw({reinterpret_cast<const char*>(&wish), sizeof wish})
+                                  .finish();
   std::optional<std::uint32_t> inode;
   diagnosis_->ask(message, sequence, [&inode](const netlink::Message& answer) {
     constexpr std::size_t kAt = offsetof(inet_diag_msg, idiag_inode);

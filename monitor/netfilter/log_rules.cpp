@@ -160,6 +160,10 @@ const LogRule* LogRules::find(const NflogPacket& packet) const {
   return found;
 }
 
+bool LogRules::log_to(std::uint16_t group) const {
+  return std::ranges::any_of(rules_, [group](const LogRule& rule) { return rule.group == group; });
+}
+
 std::optional<std::uint32_t> parse_generation(const netlink::Message& message) {
   if (message.type != kNewGenerationType || message.payload.size() < kHeader) return std::nullopt;
   std::optional<std::uint32_t> id;

@@ -33,8 +33,7 @@ class LogRules {
 
   // Null: none, or more than one that would have logged it.
   const LogRule* find(const NflogPacket& packet) const;
-  // How many rules log to a group.
-  std::size_t size() const { return rules_.size(); }
+  bool log_to(std::uint16_t group) const;
 
  private:
   struct Chain {

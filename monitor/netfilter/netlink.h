@@ -17,6 +17,7 @@ using Bytes = std::span<const std::uint8_t>;
 inline constexpr std::uint16_t kError = 2;
 inline constexpr std::uint16_t kDone = 3;
 inline constexpr std::uint16_t kRequest = 0x1;  // flags
+inline constexpr std::uint16_t kPart = 0x2;     // of a listing
 inline constexpr std::uint16_t kAcknowledge = 0x4;
 inline constexpr std::uint16_t kInterrupted = 0x10;  // a listing that changed meanwhile
 inline constexpr std::uint16_t kDump = 0x300;

@@ -106,6 +106,7 @@ class Listener {
     position_.listened = last_time_ = opened;
     ask_policy();
     hand_on();
+    look_at_rules(Clock::now());
     report_.set_state(SourceState::kFollowing);
   }
 
@@ -138,6 +139,7 @@ class Listener {
       }
       // Those of this machine come without a time.
       if (!packet->time) packet->time = time;
+      heard_ = true;
       count_losses(*packet);
       accept(*packet, clock);
       if (list_.events.size() >= kBatch) hand_on();
@@ -219,8 +221,22 @@ class Listener {
       if (!facts_.empty() || counts_ != counts()) hand_on();
     }
     const auto waited = clock - handed_on_;
-    if (is_pending() ? is_quiet || waited >= kBatchTime : waited >= options_.position_interval) {
+    if (is_pending()) {
+      if (is_quiet || waited >= kBatchTime) hand_on();
+    } else if (waited >= options_.position_interval) {
       hand_on();
+      look_at_rules(clock);
+    }
+  }
+
+  // A silent group may have nobody who logs to it, which a user would want to know.
+  void look_at_rules(Clock::time_point clock) {
+    const bool was_unused =
+        std::exchange(unused_, !heard_ && !rules_.log_to(options_.group, clock));
+    if (unused_ != was_unused) {
+      report_.set_error(unused_ ? "no rule of nftables logs to the group " +
+                                      std::to_string(options_.group) + " yet"
+                                : "");
     }
   }
 
@@ -239,9 +255,12 @@ class Listener {
 
   void tell_of_losses() {
     if (losses_ == 0) return;
+    // The store takes facts that begin at one moment for one.
+    const Timestamp start = std::max(first_loss_, Timestamp{told_losses_.ticks + 1});
+    told_losses_ = std::max(start, last_loss_);
     facts_.push_back({.kind = CoverageKind::kRecordsDropped,
-                      .start = std::min(first_loss_, last_loss_),
-                      .end = last_loss_,
+                      .start = start,
+                      .end = told_losses_,
                       .missing_records = losses_,
                       .detail = "packets came faster than they could be stored"});
     lost_ += std::exchange(losses_, 0);
@@ -289,7 +308,10 @@ class Listener {
   std::uint64_t losses_ = 0;         // not told of yet
   Timestamp first_loss_;
   Timestamp last_loss_;
-  bool refused_ = false;  // the program is stopping
+  Timestamp told_losses_;  // until then
+  bool heard_ = false;     // a packet came
+  bool unused_ = false;    // no rule logs to the group, as far as can be seen
+  bool refused_ = false;   // the program is stopping
   Clock::time_point looked_;
   Clock::time_point handed_on_;
   std::pair<std::uint64_t, std::uint64_t> counts_;  // as they were handed on

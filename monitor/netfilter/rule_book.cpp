@@ -17,6 +17,11 @@ const LogRule* RuleBook::find(const NflogPacket& packet, Clock::time_point now) 
   return rules_.find(packet);
 }
 
+bool RuleBook::log_to(std::uint16_t group, Clock::time_point now) {
+  if (now >= next_look_) refresh(now);
+  return rules_.log_to(group);
+}
+
 void RuleBook::refresh(Clock::time_point now) {
   const auto start = Clock::now();
   std::optional<std::uint32_t> generation;

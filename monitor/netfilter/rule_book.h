@@ -18,6 +18,7 @@ class RuleBook {
   // The ruleset is asked every second whether it changed, and read again if so; one that takes long
   // to read, or changes all the time, less often.
   const LogRule* find(const NflogPacket& packet, Clock::time_point now);
+  bool log_to(std::uint16_t group, Clock::time_point now);
 
  private:
   void refresh(Clock::time_point now);
