@@ -14,7 +14,7 @@
 namespace blockwatch {
 
 // Hands a batch on to be stored; waits while the queue is full. False: the program is stopping and
-// the batch was not taken.
+// the batch was not taken. A stopping program takes it as long as there is room.
 using BatchFn = std::function<bool(EventBatch&&)>;
 
 // The position a source has committed, empty when there is none. Reads the store.

@@ -52,9 +52,7 @@ class EventWriter::Impl {
     auto fits = [&] {
       return stopping_ || queued_events_ == 0 || queued_events_ + events <= kMaxQueuedEvents;
     };
-    if (!room_.wait(lock, stop_asked, fits) || stopping_ || stop_asked.stop_requested()) {
-      return false;
-    }
+    if (!room_.wait(lock, stop_asked, fits) || stopping_) return false;
     queued_events_ += events;
     queue_.push_back({std::move(batch), std::move(done)});
     work_.notify_one();

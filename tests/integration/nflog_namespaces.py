@@ -63,8 +63,9 @@ class Peer:
         run("ip", "link", "add", "ours", "type", "veth", "peer", "name", "theirs", "netns", str(self.process.pid))
         for command in (["addr", "add", f"{OURS}/24", "dev", "ours"], ["addr", "add", f"{OURS6}/64", "dev", "ours", "nodad"],
                         ["link", "set", "ours", "up"], ["link", "set", "lo", "up"],
-                        ["link", "add", "behind", "type", "dummy"], ["addr", "add", "10.78.0.1/24", "dev", "behind"],
-                        ["link", "set", "behind", "up"]):
+                        ["link", "add", "behind", "type", "veth", "peer", "name", "beyond"],
+                        ["addr", "add", "10.78.0.1/24", "dev", "behind"], ["link", "set", "behind", "up"],
+                        ["link", "set", "beyond", "up"]):
             run("ip", *command)
         for command in (["addr", "add", f"{PEER}/24", "dev", "theirs"],
                         ["addr", "add", f"{PEER6}/64", "dev", "theirs", "nodad"], ["link", "set", "theirs", "up"],
@@ -80,6 +81,8 @@ class Peer:
         return run(*self.command(*words))
 
     def close(self):
+        for end in ("ours", "behind"):
+            run("ip", "link", "del", end)
         self.process.kill()
         self.process.wait()
         self.process.stdout.close()

@@ -53,14 +53,28 @@ table inet guard {
 }
 """
 
+DEFAULT_RULES = """
+table inet guard {
+  chain refuse {
+    log prefix "some " group 8470 drop
+  }
+  chain input {
+    type filter hook input priority 0; policy accept;
+    iifname "lo" accept
+    meta nfproto ipv6 accept
+    udp dport 9002 jump refuse
+    log prefix "all " group 8470 drop
+  }
+}
+"""
+
 
 class NflogTest(unittest.TestCase):
     def setUp(self):
         self.folder = tempfile.mkdtemp(prefix="blockwatch-test-")
         self.addCleanup(shutil.rmtree, self.folder)
         self.peer = net.Peer()
-        self.addCleanup(net.run, "ip", "link", "del", "behind")
-        self.addCleanup(self.peer.close)  # the cable goes with it
+        self.addCleanup(self.peer.close)
         self.addCleanup(net.run, "nft", "flush", "ruleset")
         net.load_rules(RULES)
 
@@ -209,7 +223,8 @@ class NflogTest(unittest.TestCase):
     def test_the_policy_decides_what_is_recorded(self):
         policy = os.path.join(self.folder, "audit-policy.csv")
         server = self.following()
-        self.assertIn("Filtering Platform Connection", open(policy, encoding="ascii").read())
+        with open(policy, encoding="ascii") as file:
+            self.assertIn("Filtering Platform Connection", file.read())
         audit = [PROGRAM, "audit", "set", "--db", server.db]
         drops, blocks = "filtering-platform-packet-drop", "filtering-platform-connection"
         net.run(*audit, drops, "--failure", "off")
@@ -241,16 +256,10 @@ class NflogTest(unittest.TestCase):
         self.send_from_peer(("udp", OURS, 9001))
         event = self.expect_rows(server, 2)[1]
         self.assertEqual((event["filter_name"], event["filter_id"]), ("flood ", net.handles()["flood "]))
-        net.load_rules("""table inet guard { chain input { type filter hook input priority 0; policy accept;
-            iifname "lo" accept; meta nfproto ipv6 accept; log prefix "rest " group 8470 drop; } }""")
-        net.load_rules(FLOOD_RULES.replace("udp dport 9000-9999 counter", 'iifname "ours"'))
         self.assertEqual(self.state(server)["lost"], 0)
 
     def test_a_rule_for_all_the_rest_is_the_default(self):
-        net.load_rules("""table inet guard { chain input { type filter hook input priority 0; policy accept;
-            iifname "lo" accept; meta nfproto ipv6 accept; jump rest; log prefix "all " group 8470 drop; }
-            chain rest { udp dport 9002 goto refuse; }
-            chain refuse { log prefix "some " group 8470 drop; } }""")
+        net.load_rules(DEFAULT_RULES)
         server = self.following()
         self.send_from_peer(("udp", OURS, 9001), ("udp", OURS, 9002))
         events = {e["local_port"]: e for e in self.expect_rows(server, 2)}
