@@ -30,8 +30,12 @@ struct SourceStatus {
   std::string name;                    // as in Event::source
   std::string state;                   // starting, importing, following, finished, failed
   std::optional<std::int64_t> lag_ms;  // age of its newest event when it was stored
-  double rate_per_s = 0;               // records stored in the last minute, per second
-  std::string last_error;              // fit for the client; empty: none
+  // Records that only repeat others, and that were not to be recorded; none: it does not count
+  // them.
+  std::optional<std::uint64_t> folded;
+  std::optional<std::uint64_t> ignored;
+  double rate_per_s = 0;   // records stored in the last minute, per second
+  std::string last_error;  // fit for the client; empty: none
 };
 
 struct HealthCheck {

@@ -161,7 +161,8 @@ void add_serve_options(CLI::App& app, std::vector<std::string>& listen, ServeCon
          [&config](const std::vector<std::string>& specs) {
            for (const std::string& spec : specs) {
              const auto source = make_source(spec, config.record);
-             if (!source) fail("--source", source.error().message);
+             // What `auto` finds is told at the start; it may find nothing.
+             if (!source && spec != "auto") fail("--source", source.error().message);
            }
            config.sources = specs;
          },

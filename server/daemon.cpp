@@ -16,6 +16,7 @@
 #include "server/api_routes.h"
 #include "server/audit_coverage.h"
 #include "server/audit_json.h"
+#include "server/audit_policy_file.h"
 #include "server/embedded.h"
 #include "server/event_streams.h"
 #include "server/fact_sender.h"
@@ -84,6 +85,7 @@ class Daemon::Impl {
        std::unique_ptr<AuditKeeper> audit, const StoredSettings& stored)
       : config_(std::move(config)),
         settings_(config_.given, stored),
+        db_path_(db_path),
         urls_(urls_of(listeners)),
         certificate_path_(std::move(tls.certificate_path)),
         fingerprint_(tls.context ? tls.context->fingerprint() : std::string()),
@@ -139,14 +141,16 @@ class Daemon::Impl {
     // then on; who reads the policy switches it off again if it was off before.
     std::vector<std::unique_ptr<EventSource>> sources;
     for (const std::string& spec : config_.sources) {
-      auto source = make_source(spec, record_);
-      if (!source) return tl::unexpected(source.error());
-      if (*source) {
-        sources.push_back(std::move(*source));
-      } else if (spec == "auto") {
-        spdlog::info("no live source on this system; give --source to name one");
+      auto source = make_source(spec, record_, audited());
+      if (!source && spec == "auto") {
+        spdlog::warn("auto: no live source: {}; --source names another", source.error().message);
+        continue;
       }
+      if (!source) return tl::unexpected(source.error());
+      if (*source && spec == "auto") spdlog::info("auto: {}", (*source)->name());
+      if (*source) sources.push_back(std::move(*source));
     }
+    if (auto made = begin_auditing(sources); !made) return made;
     if (auto told = tell_gaps(**reader, sources); !told) return told;
     audit_->start(
         [this](const AuditChangeRecord& change) {
@@ -184,6 +188,22 @@ class Daemon::Impl {
   }
 
  private:
+  // Each source reads the policy for itself, on its own thread.
+  AuditPolicyFn audited() const {
+    std::shared_ptr<AuditPolicySource> policy =
+        open_audit_policy(config_.audit_policy_path, db_path_);
+    return [policy] { return policy->read(); };
+  }
+
+  // Where a source asks our own policy what to record, blocks are recorded until somebody says
+  // otherwise.
+  Result<void> begin_auditing(const std::vector<std::unique_ptr<EventSource>>& sources) const {
+    const bool asked = std::ranges::any_of(
+        sources, [](const auto& source) { return source->name().starts_with("nflog:"); });
+    if (!asked) return {};
+    return start_audit_policy(config_.audit_policy_path, db_path_);
+  }
+
   // Runs on the source's thread.
   bool take(EventBatch&& batch) {
     const std::string source = batch.source;
@@ -269,9 +289,12 @@ class Daemon::Impl {
   std::vector<SourceStatus> source_status() {
     std::vector<SourceStatus> all;
     for (const auto& source : monitor_.status()) {
+      const auto& counts = source.report.counts;
       all.push_back({.name = source.name,
                      .state = std::string(to_word(source.report.state)),
                      .lag_ms = source.report.lag_ms,
+                     .folded = counts ? std::optional(counts->folded) : std::nullopt,
+                     .ignored = counts ? std::optional(counts->ignored) : std::nullopt,
                      .rate_per_s = rate_of(source.name).per_second(),
                      .last_error = source.report.last_error});
     }
@@ -304,6 +327,7 @@ class Daemon::Impl {
   const ServeConfig config_;
   Settings settings_;
   const ActionSet record_ = settings_.view().record;  // until the next start
+  const std::string db_path_;
   const std::vector<std::string> urls_;
   const std::string certificate_path_;
   const std::string fingerprint_;

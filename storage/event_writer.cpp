@@ -58,9 +58,7 @@ class EventWriter::Impl {
       return stopping_ || queue_.empty() ||
              (queued_events_ + events <= kMaxQueuedEvents && queue_.size() < kMaxQueuedBatches);
     };
-    if (!room_.wait(lock, stop_asked, fits) || stopping_ || stop_asked.stop_requested()) {
-      return false;
-    }
+    if (!room_.wait(lock, stop_asked, fits) || stopping_) return false;
     queued_events_ += events;
     queue_.push_back({std::move(batch), std::move(done)});
     work_.notify_one();

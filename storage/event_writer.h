@@ -38,8 +38,9 @@ class EventWriter {
   EventWriter(const EventWriter&) = delete;
   EventWriter& operator=(const EventWriter&) = delete;
 
-  // Waits while the queue is full (kMaxQueuedEvents, kMaxQueuedBatches). False: stopping, the batch
-  // was not taken.
+  // Waits while the queue is full (kMaxQueuedEvents, kMaxQueuedBatches), until `stop`. False: the
+  // batch was not taken. Where there is room it is taken after `stop` too: the last of a source that
+  // cannot be read anew.
   // A batch that was taken is committed, tried again as long as the store fails (disk full, locked)
   // until the program stops.
   bool push(EventBatch batch, Done done, const std::stop_token& stop);

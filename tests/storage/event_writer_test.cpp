@@ -88,6 +88,16 @@ TEST_F(Writer, AFullQueueHoldsTheSourceUntilItIsToldToStop) {
   EXPECT_FALSE(writer_->stop(10));
 }
 
+TEST_F(Writer, WhatFitsIsTakenAfterTheSourceWasToldToStop) {
+  start();
+  std::stop_source stop;
+  stop.request_stop();
+  EXPECT_TRUE(writer_->push(records(1, 10), {}, stop.get_token()));
+  EXPECT_TRUE(writer_->stop());
+  EXPECT_EQ(value_of(reader()->status()).rows, 10U);
+  EXPECT_FALSE(writer_->push(records(11, 12), {}, {}));
+}
+
 TEST_F(Writer, ACallersExceptionDoesNotEndTheThread) {
   start();
   ASSERT_TRUE(writer_->push(records(1, 1),
