@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "monitor/sources.h"
+#include "server/firewall_log/plan.h"
 
 namespace blockwatch {
 namespace {
@@ -277,6 +278,36 @@ CLI::App* add_self_test(CLI::App& app, SelfTestConfig& config) {
   return command;
 }
 
+// `blockwatchd firewall-log VERB`.
+CLI::App* add_firewall_log(CLI::App& app, FirewallLogConfig& config) {
+  CLI::App* command = app.add_subcommand(
+      "firewall-log", "Have Linux's nftables log what its other chains drop, for nflog:GROUP");
+  command->require_subcommand(1);
+  command
+      ->add_option("--group", config.group,
+                   "NFLOG group (default: the installed one, else " +
+                       std::to_string(kFirewallLogGroup) + ")")
+      ->type_name("N");
+  command->add_flag("--json", config.json, "The rules as `nft -j` takes them; status as JSON");
+  const auto verb = [&](const char* name, const char* help, FirewallLogConfig::Verb value) {
+    CLI::App* one = command->add_subcommand(name, help)->fallthrough();
+    one->callback([&config, value] { config.verb = value; });
+    return one;
+  };
+  for (CLI::App* one :
+       {verb("enable", "Print the rules, which copy the chains that may drop, and log instead",
+             FirewallLogConfig::Verb::kEnable),
+        verb("disable", "Print what removes them", FirewallLogConfig::Verb::kDisable)}) {
+    one->add_flag("--apply", config.apply, "Carry it out");
+  }
+  verb("status", "Tell what is logged, and what cannot be", FirewallLogConfig::Verb::kStatus);
+  command->footer(
+      "  blockwatchd firewall-log enable            # look first\n"
+      "  blockwatchd firewall-log enable --apply    # again when the rules changed\n"
+      "  blockwatchd firewall-log disable --apply");
+  return command;
+}
+
 // The values of `blockwatchd query`: name=value words and --name value pairs, in order.
 http::Parameters parse_filters(const std::vector<std::string>& words) {
   http::Parameters filters;
@@ -319,6 +350,7 @@ std::variant<CommandConfig, int> parse_command_line(const std::vector<std::strin
   ServiceConfig service;
   AuditConfig audit;
   SelfTestConfig self_test;
+  FirewallLogConfig firewall_log;
 
   CLI::App app{"What was blocked on my network, by what, and why", "blockwatchd"};
   // The same command line everywhere: "/x" is a path on Windows too.
@@ -400,6 +432,7 @@ std::variant<CommandConfig, int> parse_command_line(const std::vector<std::strin
 
   const CLI::App* audit_command = add_audit(app, audit);
   const CLI::App* self_test_command = add_self_test(app, self_test);
+  const CLI::App* firewall_log_command = add_firewall_log(app, firewall_log);
 
   CLI::App* routes_command =
       app.add_subcommand("routes", "List every route: method, path, operation id");
@@ -439,6 +472,7 @@ std::variant<CommandConfig, int> parse_command_line(const std::vector<std::strin
     }
     if (audit_command->parsed()) return CommandConfig{audit};
     if (self_test_command->parsed()) return CommandConfig{self_test};
+    if (firewall_log_command->parsed()) return CommandConfig{firewall_log};
     if (routes_command->parsed()) return CommandConfig{RoutesConfig{}};
     return CommandConfig{serve};
   } catch (const CLI::ParseError& e) {

@@ -106,12 +106,21 @@ struct SelfTestConfig {
   bool json = false;
 };
 
+// nftables rules that log what other chains drop (firewall_log/plan.h).
+struct FirewallLogConfig {
+  enum class Verb : std::uint8_t { kEnable, kDisable, kStatus };
+  Verb verb = Verb::kStatus;
+  std::optional<std::uint16_t> group;  // of NFLOG
+  bool apply = false;                  // carry it out instead of printing it
+  bool json = false;
+};
+
 // Prints "METHOD PATTERN OPERATION_ID" of every route, for the contract test.
 struct RoutesConfig {};
 
 using CommandConfig =
     std::variant<ServeConfig, BackupConfig, ImportConfig, QueryConfig, TokenConfig, OpenConfig,
-                 ServiceConfig, AuditConfig, SelfTestConfig, RoutesConfig>;
+                 ServiceConfig, AuditConfig, SelfTestConfig, FirewallLogConfig, RoutesConfig>;
 
 // What to do, or the exit code after help was printed (0) or a fault was named in `errors` (2).
 // Arguments are UTF-8.

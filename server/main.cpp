@@ -18,6 +18,7 @@ struct Runner {
   int operator()(const ServiceConfig& config) const { return run_service(config); }
   int operator()(const AuditConfig& config) const { return run_audit(config); }
   int operator()(const SelfTestConfig& config) const { return run_self_test(config); }
+  int operator()(const FirewallLogConfig& config) const { return run_firewall_log(config); }
   int operator()(const RoutesConfig&) const { return run_routes(); }
   int operator()(int exit_code) const { return exit_code; }
   int operator()(const CommandConfig& command) const { return std::visit(*this, command); }

@@ -22,6 +22,7 @@ int run_open(const OpenConfig& config);
 int run_service(const ServiceConfig& config);
 int run_audit(const AuditConfig& config);
 int run_self_test(const SelfTestConfig& config);
+int run_firewall_log(const FirewallLogConfig& config);
 int run_routes();
 
 // What serve and the service have in common: serves from `started` until `wait_for_stop` returns,
