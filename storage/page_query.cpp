@@ -17,7 +17,7 @@ constexpr std::uint64_t kMaxGrowth = 32;
 // A row this near is reached by stepping on from the one before.
 constexpr std::int64_t kNearRows = 8;
 // Rows this near come from a part of the table where stepping on will soon pay.
-constexpr std::int64_t kCloseRows = 64;
+constexpr std::int64_t kCloseRows = 16;
 
 }  // namespace
 
@@ -162,7 +162,7 @@ class StoreReader::Impl::PageRows {
   std::optional<Head> next(Source& source) {
     auto seq = source.run == nullptr ? next_of_tail(source) : next_of_run(source);
     if (!seq) return std::nullopt;
-    source.event = reader_.read(row(*seq));
+    reader_.read(row(*seq), source.event.emplace());
     return Head{source.event->time.ticks, source.event->seq, source.number};
   }
 

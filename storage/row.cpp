@@ -46,10 +46,10 @@ IndexRow index_row_at(const SqlStatement& row) {
   return out;
 }
 
-void RowReader::add(const SqlStatement& row) { list_.events.push_back(read(row)); }
+void RowReader::add(const SqlStatement& row) { read(row, list_.events.emplace_back()); }
 
-Event RowReader::read(const SqlStatement& row) {
-  Event event = shape_event(row.integer(2));
+void RowReader::read(const SqlStatement& row, Event& event) {
+  event = shape_event(row.integer(2));
   event.seq = static_cast<std::uint64_t>(row.integer(0));
   event.time.ticks = row.integer(1);
   event.received_time = received_.of(event.seq);
@@ -61,15 +61,14 @@ Event RowReader::read(const SqlStatement& row) {
   event.remote_address = address_at(row, 8);
   event.remote_port = optional_at<std::uint16_t>(row, 9);
   event.filter_id = optional_at<std::uint64_t>(row, 10);
-  if (!raw_) return event;
+  if (!raw_) return;
   std::uint32_t id = dictionary_.shape(row.integer(2)).raw_template;
-  if (id == 0) return event;
+  if (id == 0) return;
   auto text = [&](std::uint32_t text_id) { return dictionary_.raw_text(text_id); };
   auto raw =
       decode_raw(dictionary_.raw_template(id), event, row.bytes(kRawColumn), text, list_.text);
   if (!raw) throw SQLite::Exception(raw.error().message, SQLITE_CORRUPT);
   event.raw = *raw;
-  return event;
 }
 
 const Event& RowReader::shape_event(std::int64_t id) {

@@ -34,7 +34,7 @@ class RowReader {
       : received_(received), dictionary_(dictionary), list_(list), raw_(raw) {}
 
   void add(const SqlStatement& row);
-  Event read(const SqlStatement& row);
+  void read(const SqlStatement& row, Event& event);
 
  private:
   const Event& shape_event(std::int64_t id);
