@@ -66,6 +66,11 @@ class EventSource {
   // which a later run goes on, so nothing is delivered twice that was committed with one.
   virtual Result<void> run(const PositionFn& position_of, const BatchFn& emit, SourceReport& report,
                            std::stop_token stop) = 0;
+
+  // Whether another run can deliver again what was delivered (a log can, a pipe cannot).
+  virtual bool can_repeat() const { return true; }
+  // Between runs: the store has lost what it had, nothing counts as delivered.
+  virtual void forget() {}
 };
 
 }  // namespace blockwatch

@@ -9,6 +9,7 @@
 
 #include "monitor/monitor.h"
 #include "monitor/sources.h"
+#include "monitor/wait.h"
 #include "server/access.h"
 #include "server/api_context.h"
 #include "server/api_routes.h"
@@ -19,6 +20,7 @@
 #include "server/http_server.h"
 #include "server/import_queue.h"
 #include "server/rate_meter.h"
+#include "server/store_words.h"
 #include "storage/event_store.h"
 #include "storage/file_path.h"
 
@@ -27,6 +29,44 @@ namespace {
 
 // A commit that has been failing for longer turns the readiness red.
 constexpr std::int64_t kStalledMs = 5'000;
+constexpr std::chrono::milliseconds kPositionPause{500};
+
+// What may pass, so that the program starts without and goes on once it has.
+bool may_pass(ErrorCode code) {
+  return code == ErrorCode::kUnavailable || code == ErrorCode::kPermission ||
+         code == ErrorCode::kIo;
+}
+
+Result<std::unique_ptr<Store>> open_store(const ServeConfig& config, const std::string& db_path,
+                                          const std::string& damage = {}) {
+  auto store = Store::open(
+      {.path = db_path, .set_aside_damaged = config.set_aside_damaged, .damage = damage});
+  if (store && !(*store)->set_aside().empty()) {
+    spdlog::error(
+        "the store was damaged: it is kept as {}, and a new one takes what the logs still hold",
+        (*store)->set_aside());
+  } else if (!store && store.error().code == ErrorCode::kCorrupt) {
+    store.error().message +=
+        "; rename it to begin a new one, or start with --on-corrupt=new, which does that";
+  }
+  return store;
+}
+
+// As open_store(); also looks whether what every answer begins with can be read.
+Result<std::unique_ptr<Store>> open_whole_store(const ServeConfig& config,
+                                                const std::string& db_path) {
+  auto store = open_store(config, db_path);
+  if (!store) return store;
+  Result<StoreStatus> status;
+  if (auto reader = StoreReader::open(db_path)) {
+    status = (*reader)->status();
+  } else {
+    status = tl::unexpected(reader.error());
+  }
+  if (status || status.error().code != ErrorCode::kCorrupt) return store;
+  *store = nullptr;
+  return open_store(config, db_path, status.error().message);
+}
 
 }  // namespace
 
@@ -38,8 +78,17 @@ class Daemon::Impl {
       : config_(std::move(config)),
         tokens_(std::move(tokens)),
         audit_(std::move(audit)),
-        writer_(std::move(store), commits_, config_.retention),
+        db_path_(db_path),
         readers_(db_path),
+        monitor_([this](const std::string& source) { return position_of(source); },
+                 [this](EventBatch&& batch) { return take(std::move(batch)); },
+                 [this](const std::string& source, const std::string& message) {
+                   if (stop_.stop_requested()) return;
+                   spdlog::error("source {}: {}", source, message);
+                 }),
+        writer_(std::move(store), commits_, config_.retention,
+                {.open = [this](const std::string& damage) { return reopen(damage); },
+                 .begun_anew = [this] { monitor_.repeat(); }}),
         imports_(writer_, db_path + ".imports", config_.record,
                  [this](const AppendResult& result) { count(result); }),
         streams_(readers_, commits_),
@@ -55,20 +104,13 @@ class Daemon::Impl {
         router_(make_routes(context_)),
         access_({.extra_hosts = config_.extra_hosts, .require_token = config_.require_token},
                 *tokens_),
-        http_(router_, access_, {.host = config_.listen_host, .port = config_.listen_port}),
-        monitor_([this](const std::string& source) { return position_of(source); },
-                 [this](EventBatch&& batch) { return take(std::move(batch)); },
-                 [](const std::string& source, const std::string& message) {
-                   spdlog::error("source {}: {}", source, message);
-                 }) {}
+        http_(router_, access_, {.host = config_.listen_host, .port = config_.listen_port}) {}
 
   Result<void> start() {
     // What is stored already can be asked for from the first moment.
-    auto reader = readers_.borrow();
-    if (!reader) return tl::unexpected(reader.error());
-    const auto status = (*reader)->status();
-    if (!status) return tl::unexpected(status.error());
-    commits_.publish(status->newest_seq);
+    if (auto reader = readers_.borrow()) {
+      if (const auto status = (*reader)->status()) commits_.publish(status->newest_seq);
+    }
 
     const auto port = http_.bind();
     if (!port) return tl::unexpected(port.error());
@@ -117,6 +159,12 @@ class Daemon::Impl {
   // Runs on the source's thread.
   bool take(EventBatch&& batch) {
     const std::string source = batch.source;
+    {
+      std::lock_guard lock(epochs_mutex_);
+      if (const auto asked = epochs_.find(source); asked != epochs_.end()) {
+        batch.epoch = asked->second;
+      }
+    }
     return writer_.push(
         std::move(batch),
         [this, source](const AppendResult& result) {
@@ -131,10 +179,35 @@ class Daemon::Impl {
     duplicate_.add(result.duplicate);
   }
 
+  // Waits while the store cannot be read: a source could not begin without.
   Result<std::string> position_of(const std::string& source) {
-    auto reader = readers_.borrow();
-    if (!reader) return tl::unexpected(reader.error());
-    return (*reader)->position(source);
+    while (true) {
+      {
+        std::lock_guard lock(epochs_mutex_);
+        epochs_[source] = writer_.epoch();
+      }
+      Result<std::string> position;
+      if (auto reader = readers_.borrow()) {
+        position = (*reader)->position(source);
+      } else {
+        position = tl::unexpected(reader.error());
+      }
+      if (position || !may_pass(position.error().code)) return position;
+      if (!wait_for(stop_.get_token(), kPositionPause)) return position;
+    }
+  }
+
+  // On the writer's thread.
+  Result<std::unique_ptr<Store>> reopen(const std::string& damage) {
+    Result<std::unique_ptr<Store>> store;
+    if (damage.empty()) {
+      store = open_store(config_, db_path_);
+      // Who read a file that could not be written saw no log beside it.
+      if (store) readers_.renew([] {});
+    } else {
+      readers_.renew([&] { store = open_store(config_, db_path_, damage); });
+    }
+    return store;
   }
 
   RateMeter& rate_of(const std::string& source) {
@@ -170,14 +243,21 @@ class Daemon::Impl {
   std::vector<HealthCheck> health() {
     std::vector<HealthCheck> checks;
     auto reader = readers_.borrow();
-    const bool readable = reader && (*reader)->status();
-    checks.push_back(board_.check("store", readable, readable ? "" : "the store cannot be read"));
+    const auto store = reader ? (*reader)->status() : tl::unexpected(reader.error());
+    std::string told = store ? "" : "the store cannot be read";
+    if (store && store->set_aside) told = store->set_aside->detail;
+    checks.push_back(board_.check("store", store.has_value(), std::move(told)));
 
     const WriterCounters writer = writer_.counters();
     const bool writes = writer.stalled_ms < kStalledMs;
-    checks.push_back(board_.check(
-        "writer", writes,
-        writes ? "" : "nothing could be stored for " + std::to_string(writer.stalled_ms) + " ms"));
+    checks.push_back(board_.check("writer", writes,
+                                  writes ? ""
+                                         : "nothing could be stored for " +
+                                               std::to_string(writer.stalled_ms) +
+                                               " ms: " + words_for(writer)));
+    const bool trail = !audit_->trail().fails();
+    checks.push_back(board_.check("audit-trail", trail,
+                                  trail ? "" : "it cannot be read or written: no change is made"));
 
     std::string failed;
     for (const auto& source : monitor_.status()) {
@@ -201,15 +281,20 @@ class Daemon::Impl {
   std::mutex rates_mutex_;
   std::map<std::string, RateMeter> rates_;  // guarded by rates_mutex_; its values guard themselves
   HealthBoard board_;
-  EventWriter writer_;
+  const std::string db_path_;
+  std::mutex epochs_mutex_;
+  // EventWriter::epoch() when a source last asked for its position; guarded by epochs_mutex_.
+  std::map<std::string, std::uint64_t> epochs_;
+  // These start nothing by themselves, and the writer's thread uses them from its first moment.
   ReaderPool readers_;
+  Monitor monitor_;
+  EventWriter writer_;
   ImportQueue imports_;
   EventStreams streams_;
   ApiContext context_;
   const Router router_;
   const Access access_;
   HttpServer http_;
-  Monitor monitor_;
   std::string url_;
   std::jthread http_thread_;
 };
@@ -224,8 +309,14 @@ Result<std::unique_ptr<Daemon>> Daemon::start(const ServeConfig& config) {
   if (!db_path) return tl::unexpected(db_path.error());
   auto tokens = TokenStore::open(to_path(resolve_token_path(config.token_path, *db_path)));
   if (!tokens) return tl::unexpected(tokens.error());
-  auto store = Store::open({.path = *db_path});
-  if (!store) return tl::unexpected(store.error());
+  auto store = open_whole_store(config, *db_path);
+  if (!store) {
+    std::error_code error;
+    const bool is_there = std::filesystem::file_size(to_path(*db_path), error) > 0 && !error;
+    if (!is_there || !may_pass(store.error().code)) return tl::unexpected(store.error());
+    spdlog::error("{}; it is tried again", store.error().message);
+    store = std::unique_ptr<Store>();
+  }
   auto audit = AuditKeeper::open(config.audit_policy_path, *db_path);
   if (!audit) return tl::unexpected(audit.error());
   auto impl = std::make_unique<Impl>(config, *db_path, std::move(*store), std::move(*tokens),

@@ -1,6 +1,8 @@
 #include "storage/audit_store.h"
 
+#include <atomic>
 #include <mutex>
+#include <optional>
 #include <utility>
 
 #include "storage/sqlite_internal.h"
@@ -76,45 +78,37 @@ Enum enum_at(const SqlStatement& row, int column, Enum last) {
 
 class AuditStore::Impl {
  public:
-  Impl(const std::string& path, std::int64_t keep)
-      : keep_(keep), connection_(path, SqlConnection::Mode::kCreate) {
-    // Without a log beside it: processes may come and go. EXTRA also makes the end of a transaction
-    // durable, not only its writes.
-    connection_.execute("PRAGMA journal_mode = DELETE");
-    connection_.execute("PRAGMA synchronous = EXTRA");
+  Impl(std::string path, std::int64_t keep) : path_(std::move(path)), keep_(keep) {}
+
+  Result<void> connect() {
+    const std::lock_guard lock(mutex_);
+    return connect_locked();
   }
 
-  Result<void> migrate() {
-    SqlTransaction transaction(connection_, SqlTransaction::Kind::kWrite);
-    const auto version = connection_.query_integer("PRAGMA user_version");
-    const auto application = connection_.query_integer("PRAGMA application_id");
-    const bool fresh = connection_.query_integer("SELECT count(*) FROM sqlite_master") == 0;
-    if (!fresh && application != kApplicationId) {
-      return make_error(ErrorCode::kCorrupt, "the file is an SQLite database of another program");
-    }
-    if (version > kSchemaVersion) {
-      return make_error(ErrorCode::kUnsupported, "the file was written by a newer Blockwatch");
-    }
-    if (fresh) {
-      connection_.execute(kTables);
-      connection_.execute("PRAGMA application_id = " + std::to_string(kApplicationId));
-      connection_.execute("PRAGMA user_version = " + std::to_string(kSchemaVersion));
-    }
-    transaction.commit();
-    return {};
-  }
+  bool fails() const { return fails_; }
 
   // One transaction; exceptions become values.
   template <class Question>
   auto ask(SqlTransaction::Kind kind, const Question& question) -> Result<decltype(question())> {
     const std::lock_guard lock(mutex_);
+    if (!connection_) {
+      if (auto connected = connect_locked(); !connected) {
+        fails_ = true;
+        return tl::unexpected(connected.error());
+      }
+    }
     try {
-      SqlTransaction transaction(connection_, kind);
+      SqlTransaction transaction(*connection_, kind);
       auto answer = question();
       transaction.commit();
+      fails_ = false;
       return answer;
     } catch (const SQLite::Exception& e) {
-      return tl::unexpected(to_error(e, "use the trail of the audit policy"));
+      fails_ = true;
+      const Error error = to_error(e, "use the trail of the audit policy");
+      // What is in its place by the next use may be whole.
+      if (error.code == ErrorCode::kCorrupt || error.code == ErrorCode::kIo) connection_.reset();
+      return tl::unexpected(error);
     }
   }
   template <class Question>
@@ -127,16 +121,16 @@ class AuditStore::Impl {
   }
 
   std::int64_t insert(const AuditBackupRecord& backup) {
-    auto row = connection_.use("INSERT INTO backup(time, who, policy) VALUES(?, ?, ?)");
+    auto row = connection_->use("INSERT INTO backup(time, who, policy) VALUES(?, ?, ?)");
     row->bind(1, backup.time.ticks);
     row->bind_text(2, backup.who);
     row->bind_text(3, backup.policy);
     row->run();
-    return sqlite3_last_insert_rowid(connection_.handle());
+    return sqlite3_last_insert_rowid(connection_->handle());
   }
 
   std::int64_t insert(const AuditChangeRecord& change) {
-    auto row = connection_.use(
+    auto row = connection_->use(
         "INSERT INTO change(time, who, client, cause, state, backup, restores, reverts, "
         "revert_time, error) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, '')");
     row->bind(1, change.time.ticks);
@@ -150,8 +144,8 @@ class AuditStore::Impl {
     row->bind_optional(
         9, change.revert_time ? std::optional(change.revert_time->ticks) : std::nullopt);
     row->run();
-    const std::int64_t id = sqlite3_last_insert_rowid(connection_.handle());
-    auto setting = connection_.use(
+    const std::int64_t id = sqlite3_last_insert_rowid(connection_->handle());
+    auto setting = connection_->use(
         "INSERT INTO setting(change, subcategory, before, after, revert_to, revert) "
         "VALUES(?1, ?2, ?3, ?4, ?3, 0)");
     for (const AuditSettingRecord& one : change.settings) {
@@ -166,7 +160,7 @@ class AuditStore::Impl {
 
   std::int64_t finish(const AuditChangeRecord& change, AuditState state, const std::string& error,
                       const std::string& policy) {
-    auto row = connection_.use("UPDATE change SET state = ?2, error = ?3 WHERE id = ?1");
+    auto row = connection_->use("UPDATE change SET state = ?2, error = ?3 WHERE id = ?1");
     row->bind(1, change.id);
     row->bind(2, static_cast<std::int64_t>(state));
     row->bind_text(3, error);
@@ -177,7 +171,7 @@ class AuditStore::Impl {
   }
 
   std::int64_t set_last_policy(const std::string& policy) {
-    auto row = connection_.use("INSERT OR REPLACE INTO last_policy VALUES(1, ?)");
+    auto row = connection_->use("INSERT OR REPLACE INTO last_policy VALUES(1, ?)");
     row->bind_text(1, policy);
     row->run();
     return 1;
@@ -196,7 +190,7 @@ class AuditStore::Impl {
     change.reverts = optional_at(row, 8);
     if (!row.is_null(9)) change.revert_time = Timestamp{row.integer(9)};
     change.error = text_at(row, 10);
-    auto setting = connection_.use(
+    auto setting = connection_->use(
         "SELECT subcategory, before, after, revert_to, revert FROM setting WHERE change = ? "
         "ORDER BY subcategory");
     setting->bind(1, change.id);
@@ -212,7 +206,7 @@ class AuditStore::Impl {
 
   std::vector<AuditChangeRecord> select_changes(std::string_view condition,
                                                 const AuditListQuery& query) {
-    auto rows = connection_.use(std::string(kChangeColumns) + std::string(condition));
+    auto rows = connection_->use(std::string(kChangeColumns) + std::string(condition));
     if (condition.find("?1") != std::string_view::npos) {
       rows->bind(1, query.before);
       rows->bind(2, query.limit);
@@ -225,7 +219,7 @@ class AuditStore::Impl {
   std::vector<AuditBackupRecord> select_backups(std::string_view condition,
                                                 const AuditListQuery& query) {
     auto rows =
-        connection_.use("SELECT id, time, who, policy FROM backup " + std::string(condition));
+        connection_->use("SELECT id, time, who, policy FROM backup " + std::string(condition));
     rows->bind(1, query.before);
     rows->bind(2, query.limit);
     std::vector<AuditBackupRecord> backups;
@@ -245,19 +239,57 @@ class AuditStore::Impl {
           "AND change NOT IN (SELECT id FROM change)",
           "DELETE FROM backup WHERE id <= (SELECT max(id) FROM backup) - ?1 "
           "AND id NOT IN (SELECT backup FROM change WHERE backup IS NOT NULL)"}) {
-      auto remove = connection_.use(sql);
+      auto remove = connection_->use(sql);
       remove->bind(1, keep_);
       remove->run();
     }
   }
 
-  SqlConnection& connection() { return connection_; }
+  SqlConnection& connection() { return *connection_; }
 
  private:
+  Result<void> connect_locked() {
+    if (auto made = create_private_file(path_); !made) return made;
+    try {
+      connection_.emplace(path_, SqlConnection::Mode::kCreate);
+      // Without a log beside it: processes may come and go. EXTRA also makes the end of a
+      // transaction durable, not only its writes.
+      connection_->execute("PRAGMA journal_mode = DELETE");
+      connection_->execute("PRAGMA synchronous = EXTRA");
+      auto migrated = migrate();
+      if (migrated) return {};
+      connection_.reset();
+      return make_error(migrated.error().code, path_ + ": " + migrated.error().message);
+    } catch (const SQLite::Exception& e) {
+      connection_.reset();
+      return tl::unexpected(to_error(e, "open " + path_));
+    }
+  }
+
+  Result<void> migrate() {
+    SqlTransaction transaction(*connection_, SqlTransaction::Kind::kWrite);
+    const auto version = connection_->query_integer("PRAGMA user_version");
+    const auto application = connection_->query_integer("PRAGMA application_id");
+    const bool fresh = connection_->query_integer("SELECT count(*) FROM sqlite_master") == 0;
+    if (!fresh && application != kApplicationId) {
+      return make_error(ErrorCode::kCorrupt, "the file is an SQLite database of another program");
+    }
+    if (version > kSchemaVersion) {
+      return make_error(ErrorCode::kUnsupported, "the file was written by a newer Blockwatch");
+    }
+    if (fresh) {
+      connection_->execute(kTables);
+      connection_->execute("PRAGMA application_id = " + std::to_string(kApplicationId));
+      connection_->execute("PRAGMA user_version = " + std::to_string(kSchemaVersion));
+    }
+    transaction.commit();
+    return {};
+  }
+
   // Numbers in the statements are those of AuditRevert and AuditState.
   void end_earlier_reverts(const AuditChangeRecord& change) {
     const auto run = [&](std::string_view sql) {
-      auto statement = connection_.use(sql);
+      auto statement = connection_->use(sql);
       statement->bind(1, change.id);
       if (sql.find("?2") != std::string_view::npos) statement->bind_optional(2, change.reverts);
       statement->run();
@@ -272,26 +304,28 @@ class AuditStore::Impl {
         "(SELECT id FROM change WHERE id = ?1 AND revert_time IS NOT NULL)");
   }
 
+  const std::string path_;
   const std::int64_t keep_;
+  std::atomic<bool> fails_{false};
   std::mutex mutex_;
-  SqlConnection connection_;  // guarded by mutex_
+  std::optional<SqlConnection> connection_;  // guarded by mutex_; none: to be opened
 };
 
 AuditStore::AuditStore(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 AuditStore::~AuditStore() = default;
 
 Result<std::unique_ptr<AuditStore>> AuditStore::open(const std::string& path, std::int64_t keep) {
-  if (auto made = create_private_file(path); !made) return tl::unexpected(made.error());
-  try {
-    auto impl = std::make_unique<Impl>(path, keep);
-    if (auto migrated = impl->migrate(); !migrated) {
-      return make_error(migrated.error().code, path + ": " + migrated.error().message);
-    }
-    return std::unique_ptr<AuditStore>(new AuditStore(std::move(impl)));
-  } catch (const SQLite::Exception& e) {
-    return tl::unexpected(to_error(e, "open " + path));
-  }
+  auto impl = std::make_unique<Impl>(path, keep);
+  if (auto connected = impl->connect(); !connected) return tl::unexpected(connected.error());
+  return std::unique_ptr<AuditStore>(new AuditStore(std::move(impl)));
 }
+
+std::unique_ptr<AuditStore> AuditStore::open_later(const std::string& path) {
+  return std::unique_ptr<AuditStore>(
+      new AuditStore(std::make_unique<Impl>(path, kKeptAuditEntries)));
+}
+
+bool AuditStore::fails() const { return impl_->fails(); }
 
 Result<std::int64_t> AuditStore::add_backup(const AuditBackupRecord& backup) {
   return impl_->write([&] {

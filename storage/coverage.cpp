@@ -104,6 +104,13 @@ Coverage read_coverage(SqlConnection& connection, const CoverageQuery& query) {
   return coverage;
 }
 
+std::optional<CoverageFact> last_set_aside(SqlConnection& connection) {
+  auto row = connection.use(std::string(kColumns) +
+                            "WHERE source = '' AND kind = ? ORDER BY end_time DESC LIMIT 1");
+  row->bind_text(1, to_word(CoverageKind::kStoreSetAside));
+  return row->step() ? std::optional(fact_at(*row)) : std::nullopt;
+}
+
 void delete_coverage(SqlConnection& connection, std::uint64_t deleted_through) {
   auto remove =
       connection.use("DELETE FROM coverage WHERE before_seq <= ? AND end_time IS NOT NULL");

@@ -18,6 +18,7 @@ enum class CoverageKind : std::uint8_t {
   kRecordsDamaged,  // records that could not be read
   kAuditChanged,    // what is audited was changed (4719)
   kSourceDown,      // the source could not read
+  kStoreSetAside,   // the store was damaged and begun anew; of no source
 };
 
 // From `start` to `end` events may be missing; a moment when both are the same.

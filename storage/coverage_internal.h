@@ -2,6 +2,7 @@
 // The table `coverage`. Throws SQLite::Exception.
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "storage/event.h"
@@ -19,6 +20,9 @@ std::vector<CoverageFact> coverage_between(SqlConnection& connection, std::uint6
                                            std::uint64_t through);
 
 Coverage read_coverage(SqlConnection& connection, const CoverageQuery& query);
+
+// The newest that tells of a damaged store.
+std::optional<CoverageFact> last_set_aside(SqlConnection& connection);
 
 // Removes what ended and stands before events that were deleted.
 void delete_coverage(SqlConnection& connection, std::uint64_t deleted_through);
