@@ -257,7 +257,12 @@ Result<std::unique_ptr<Store>> Store::open(const StoreOptions& options) {
       was_store) {
     store = begin_anew(options, store.error().message);
   }
-  if (store) (*store)->impl_->keep(std::move(*lock));
+  if (store) {
+    (*store)->impl_->keep(std::move(*lock));
+  } else if (!was_store) {
+    lock = make_error(store.error().code, {});  // lets go of it
+    std::filesystem::remove(to_path(options.path + ".lock"), error);
+  }
   return store;
 }
 

@@ -23,10 +23,14 @@ def run(long_form):
     yield control(cuts, chance)
 
 
-def shim(chance, at, keep, lies=False):
+def shim(chance, at, keep, lies=False, moving=False):
     env = {"LD_PRELOAD": POWER_CUT, "POWER_CUT_AT": str(at), "POWER_CUT_KEEP": str(keep),
            "POWER_CUT_SEED": str(chance.randrange(1 << 30))}
-    return {**env, "POWER_CUT_SYNC": "no"} if lies else env
+    if lies:
+        env["POWER_CUT_SYNC"] = "no"
+    if moving:  # the log into the file
+        env["POWER_CUT_FILE"] = ".db"
+    return env
 
 
 def clear(folder):
@@ -49,7 +53,9 @@ def imports(name, cuts, keep, chance):
         log = folder.write("log.xml", rendered_events(1, EVENTS))
         made = 0
         while made < cuts:
-            if one_import(folder, log, shim(chance, chance.randrange(1, 1500), keep)) == CUT:
+            moving = chance.random() < 0.3
+            at = chance.randrange(1, 300 if moving else 2000)
+            if one_import(folder, log, shim(chance, at, keep, moving=moving)) == CUT:
                 made += 1
                 counts.add("cuts")
                 now = look(folder.db)
@@ -75,7 +81,7 @@ def trail(name, cuts, keep, chance):
         while made < cuts:
             on = not on
             done = command("audit", "set", DROPS, "--failure", "on" if on else "off", "--db", folder.db, "--json",
-                           env=shim(chance, chance.randrange(1, 40), keep))
+                           env=shim(chance, chance.randrange(1, 90), keep))
             if done.returncode == CUT:
                 made += 1
                 counts.add("cuts")
@@ -103,8 +109,8 @@ def control(cuts, chance):
         for _ in range(cuts):
             clear(folder)
             command("import", "--db", folder.db, folder.write("some.xml", rendered_events(1, 5000)))
-            one_import(folder, log, shim(chance, chance.randrange(600, 1500), 50, lies=True))
-            counts.add("cuts")
+            env = shim(chance, chance.randrange(20, 250), 50, lies=True, moving=True)
+            counts.add("cuts", int(one_import(folder, log, env) == CUT))
             now = look(folder.db)
             if now.integrity != "ok" or not now.is_sound:
                 counts.add("damaged or inexact stores")

@@ -2,6 +2,7 @@
 //
 //   POWER_CUT_AT=N      at the Nth write to a database the power goes: whatever was written since its
 //                       file was last synced is undone, and the process ends with code 99
+//   POWER_CUT_FILE=E    only writes to files whose name ends so are counted: .db while the log is moved
 //   POWER_CUT_KEEP=P    instead of all, P percent of those writes reach the disk, some of them in part
 //   POWER_CUT_SEED=S    which ones
 //   POWER_CUT_SYNC=no   the disk lies: syncing does nothing (the control that must show damage)
@@ -53,6 +54,7 @@ struct Disk {
   std::vector<Undo> undo;
   long writes = 0;
   const long cut_at = number("POWER_CUT_AT", -1);
+  const char* const counted = std::getenv("POWER_CUT_FILE");
   const long keep = number("POWER_CUT_KEEP", 0);
   const bool lies = std::getenv("POWER_CUT_SYNC") != nullptr;
   std::mt19937 random{static_cast<unsigned>(number("POWER_CUT_SEED", 1))};
@@ -93,12 +95,13 @@ void undo(const Undo& one, std::size_t from) {
   const int file = open(one.path.c_str(), O_RDWR | O_CLOEXEC | (one.deleted ? O_CREAT : 0), 0600);
   if (file < 0) return;
   auto* const write_at = next<ssize_t(int, const void*, size_t, off_t)>("pwrite64");
-  if (from < one.before.size()) {
-    write_at(file, one.before.data() + from, one.before.size() - from,
-             one.offset + static_cast<off_t>(from));
+  // Where there was nothing before, the disk has zeros; at the end of the file, nothing.
+  std::string bytes = one.before;
+  bytes.resize(std::max(bytes.size(), one.length));
+  if (from < bytes.size()) {
+    write_at(file, bytes.data() + from, bytes.size() - from, one.offset + static_cast<off_t>(from));
   }
-  // What made the file longer, and is its end still, goes.
-  if (!one.deleted && from == 0 && size_of(one.path) <= one.offset + static_cast<off_t>(one.length)) {
+  if (!one.deleted && from == 0 && size_of(one.path) <= one.offset + static_cast<off_t>(bytes.size())) {
     next<int(int, off_t)>("ftruncate64")(file, one.size);
   }
 }
@@ -135,15 +138,16 @@ ssize_t pwrite64(int file, const void* bytes, size_t length, off_t offset) {
   std::string path = d.cut_at < 0 ? std::string() : path_of(file);
   if (!is_watched(path)) return real(file, bytes, length, offset);
   const std::lock_guard lock(d.mutex);
-  Undo one{.path = path, .offset = offset, .size = size_of(path), .length = length};
+  Undo one{.path = path, .offset = offset, .before = {}, .size = size_of(path), .length = length};
   if (offset < one.size) {
     one.before.resize(std::min(length, static_cast<std::size_t>(one.size - offset)));
     const ssize_t got = pread64(file, one.before.data(), one.before.size(), offset);
     one.before.resize(static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
   }
+  const bool counts = d.counted == nullptr || path.ends_with(d.counted);
   d.undo.push_back(std::move(one));
   const ssize_t written = real(file, bytes, length, offset);
-  if (++d.writes == d.cut_at) cut(d);
+  if (counts && ++d.writes == d.cut_at) cut(d);
   return written;
 }
 
@@ -157,7 +161,7 @@ int ftruncate64(int file, off_t size) {
   std::string path = d.cut_at < 0 ? std::string() : path_of(file);
   if (is_watched(path)) {
     const std::lock_guard lock(d.mutex);
-    Undo one{.path = path, .offset = size, .size = size_of(path)};
+    Undo one{.path = path, .offset = size, .before = {}, .size = size_of(path)};
     if (size < one.size) {
       one.before.resize(static_cast<std::size_t>(one.size - size));
       const ssize_t got = pread64(file, one.before.data(), one.before.size(), size);

@@ -78,10 +78,12 @@ TEST_F(SetAsideTest, TwiceInASecondOverwritesNothing) {
 
 TEST_F(SetAsideTest, GarbageIsSetAsideOnlyWhereAStoreWas) {
   overwrite();
-  EXPECT_EQ(Store::open(options()).error().code, ErrorCode::kCorrupt);
-  EXPECT_EQ(fs::file_size(path()), 10'000U);
+  for (int start = 0; start < 2; ++start) {
+    auto store = Store::open(options());
+    ASSERT_FALSE(store);
+    EXPECT_EQ(store.error().code, ErrorCode::kCorrupt);
+  }
   fs::remove(path());
-  fs::remove(path() + ".lock");
   fill(3);
   overwrite();
   auto store = value_of(Store::open(options()));
