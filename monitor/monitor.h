@@ -24,6 +24,9 @@ class Monitor {
   // Starts a thread for it.
   void add(std::unique_ptr<EventSource> source);
 
+  // Has the sources that can deliver everything again from where the store now says. Any thread.
+  void repeat();
+
   // Asks every source to end and waits for them. Idempotent.
   void stop();
 

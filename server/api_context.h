@@ -41,7 +41,7 @@ struct SourceStatus {
 struct HealthCheck {
   std::string name;  // "store", "writer", "sources", ...: a fixed set
   bool ok = true;
-  std::string detail;              // what is wrong, fit for the client; empty when ok
+  std::string detail;              // for the client: what is wrong, or else worth knowing
   std::optional<Timestamp> since;  // when it last changed between ok and failed
 };
 

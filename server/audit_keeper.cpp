@@ -94,9 +94,8 @@ class AuditKeeper::Turn {
 Result<std::unique_ptr<AuditKeeper>> AuditKeeper::open(const std::string& policy_path,
                                                        const std::string& db_path) {
   std::string trail_path = db_path + ".audit";
-  auto store = AuditStore::open(trail_path);
-  if (!store) return tl::unexpected(store.error());
-  return std::make_unique<AuditKeeper>(open_audit_policy(policy_path, db_path), std::move(*store),
+  auto store = AuditStore::open_later(trail_path);
+  return std::make_unique<AuditKeeper>(open_audit_policy(policy_path, db_path), std::move(store),
                                        std::move(trail_path));
 }
 

@@ -180,6 +180,15 @@ void add_serve_options(CLI::App& app, std::vector<std::string>& listen, ServeCon
                  "Delete the oldest events when the database is larger; 0 sets no bound")
       ->type_name("BYTES")
       ->capture_default_str();
+  app.add_option_function<std::string>(
+         "--on-corrupt",
+         [&config](const std::string& word) { config.set_aside_damaged = word == "new"; },
+         "A damaged database: 'new' sets it aside as PATH.corrupt-TIME and begins another, "
+         "'refuse' "
+         "stores nothing until you have seen to it")
+      ->check(CLI::IsMember({"new", "refuse"}))
+      ->type_name("new|refuse")
+      ->default_str("new");
   app.add_option("--token-file", config.token_path,
                  "Access tokens, hashed (default: tokens.json beside the database)")
       ->type_name("PATH");

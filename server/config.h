@@ -32,7 +32,8 @@ struct ServeConfig {
   std::vector<std::string> sources{"auto"};
   ActionSet record = kBlocksAndDrops;
   RetentionOptions retention;
-  std::string token_path;  // empty: beside the database
+  bool set_aside_damaged = true;  // a damaged store is set aside; else it is refused
+  std::string token_path;         // empty: beside the database
   std::vector<std::string> extra_hosts;
   bool require_token = false;
   std::vector<std::string> allow_groups;  // names or ids

@@ -11,6 +11,7 @@
 #include "monitor/eventlog_api.h"
 #include "monitor/monitor.h"
 #include "monitor/sources.h"
+#include "monitor/wait.h"
 #include "server/access.h"
 #include "server/api_context.h"
 #include "server/api_routes.h"
@@ -25,6 +26,7 @@
 #include "server/import_queue.h"
 #include "server/privileges.h"
 #include "server/rate_meter.h"
+#include "server/store_words.h"
 #include "server/tls_setup.h"
 #include "storage/event_store.h"
 #include "storage/file_path.h"
@@ -58,7 +60,7 @@ NeededRights rights_for(const ServeConfig& config) {
                                [&](const std::string& spec) { return spec.starts_with(kind); });
   };
   return {.user = config.user,
-          .net_admin = has("nflog:"),
+          .net_admin = has("nflog:") || has("auto"),
           .read_others = config.user.empty() && (has("evtx:") || has("dir:"))};
 }
 
@@ -73,6 +75,45 @@ Result<void> check_tokens(const ServeConfig& config, const TokenStore& tokens) {
                     open->url() +
                         " is open to other computers, and there is no token to let them "
                         "in: make one first with 'blockwatchd token create'");
+}
+
+constexpr std::chrono::milliseconds kPositionPause{500};
+
+// What may pass, so that the program starts without and goes on once it has.
+bool may_pass(ErrorCode code) {
+  return code == ErrorCode::kUnavailable || code == ErrorCode::kPermission ||
+         code == ErrorCode::kIo;
+}
+
+Result<std::unique_ptr<Store>> open_store(const ServeConfig& config, const std::string& db_path,
+                                          const std::string& damage = {}) {
+  auto store = Store::open(
+      {.path = db_path, .set_aside_damaged = config.set_aside_damaged, .damage = damage});
+  if (store && !(*store)->set_aside().empty()) {
+    spdlog::error(
+        "the store was damaged: it is kept as {}, and a new one takes what the logs still hold",
+        (*store)->set_aside());
+  } else if (!store && store.error().code == ErrorCode::kCorrupt) {
+    store.error().message +=
+        "; rename it to begin a new one, or start with --on-corrupt=new, which does that";
+  }
+  return store;
+}
+
+// As open_store(); also looks whether what every answer begins with can be read.
+Result<std::unique_ptr<Store>> open_whole_store(const ServeConfig& config,
+                                                const std::string& db_path) {
+  auto store = open_store(config, db_path);
+  if (!store) return store;
+  Result<StoreStatus> status;
+  if (auto reader = StoreReader::open(db_path)) {
+    status = (*reader)->status();
+  } else {
+    status = tl::unexpected(reader.error());
+  }
+  if (status || status.error().code != ErrorCode::kCorrupt) return store;
+  *store = nullptr;
+  return open_store(config, db_path, status.error().message);
 }
 
 }  // namespace
@@ -91,8 +132,16 @@ class Daemon::Impl {
         fingerprint_(tls.context ? tls.context->fingerprint() : std::string()),
         tokens_(std::move(tokens)),
         audit_(std::move(audit)),
-        writer_(std::move(store), commits_, settings_.view().retention),
-        readers_(db_path),
+        monitor_([this](const std::string& source) { return position_of(source); },
+                 [this](EventBatch&& batch) { return take(std::move(batch)); },
+                 [this](const std::string& source, const std::string& message) {
+                   if (stop_.stop_requested()) return;
+                   spdlog::error("source {}: {}", source, message);
+                 }),
+        writer_(std::move(store), commits_, settings_.view().retention,
+                {.open = [this](const std::string& damage) { return reopen(damage); },
+                 .retention = [this] { return settings_.view().retention; },
+                 .begun_anew = [this] { monitor_.repeat(); }}),
         imports_(writer_, db_path + ".imports", record_,
                  [this](const AppendResult& result) { count(result); }),
         streams_(readers_, commits_),
@@ -115,11 +164,6 @@ class Daemon::Impl {
                  .reader_groups = config_.allow_groups},
                 *tokens_, *context_.sessions),
         http_(router_, access_, std::move(listeners), {}, std::move(tls.context)),
-        monitor_([this](const std::string& source) { return position_of(source); },
-                 [this](EventBatch&& batch) { return take(std::move(batch)); },
-                 [](const std::string& source, const std::string& message) {
-                   spdlog::error("source {}: {}", source, message);
-                 }),
         audit_coverage_("windows:" + std::string(kEventLogChannel), record_,
                         [this](EventBatch&& batch) { facts_.send(std::move(batch)); }),
         facts_([this](EventBatch&& batch) { return take(std::move(batch)); },
@@ -131,11 +175,9 @@ class Daemon::Impl {
 
   Result<void> start() {
     // What is stored already can be asked for from the first moment.
-    auto reader = readers_.borrow();
-    if (!reader) return tl::unexpected(reader.error());
-    const auto status = (*reader)->status();
-    if (!status) return tl::unexpected(status.error());
-    commits_.publish(status->newest_seq);
+    if (auto reader = readers_.borrow()) {
+      if (const auto status = (*reader)->status()) commits_.publish(status->newest_seq);
+    }
 
     // Before the audit's thread: a live log switches a right of this process on and needs it from
     // then on; who reads the policy switches it off again if it was off before.
@@ -151,7 +193,7 @@ class Daemon::Impl {
       if (*source) sources.push_back(std::move(*source));
     }
     if (auto made = begin_auditing(sources); !made) return made;
-    if (auto told = tell_gaps(**reader, sources); !told) return told;
+    tell_gaps(sources);
     audit_->start(
         [this](const AuditChangeRecord& change) {
           if (audits_) audit_coverage_.hear(change);
@@ -207,6 +249,12 @@ class Daemon::Impl {
   // Runs on the source's thread.
   bool take(EventBatch&& batch) {
     const std::string source = batch.source;
+    {
+      std::lock_guard lock(epochs_mutex_);
+      if (const auto asked = epochs_.find(source); asked != epochs_.end()) {
+        batch.epoch = asked->second;
+      }
+    }
     return writer_.push(
         std::move(batch),
         [this, source](const AppendResult& result) {
@@ -217,10 +265,17 @@ class Daemon::Impl {
   }
 
   // What nobody read while the program did not run, and what was not audited.
-  Result<void> tell_gaps(StoreReader& reader,
-                         const std::vector<std::unique_ptr<EventSource>>& sources) {
-    const auto records = reader.sources();
-    if (!records) return tl::unexpected(records.error());
+  void tell_gaps(const std::vector<std::unique_ptr<EventSource>>& sources) {
+    Result<std::vector<SourceRecord>> records;
+    if (auto reader = readers_.borrow()) {
+      records = (*reader)->sources();
+    } else {
+      records = tl::unexpected(reader.error());
+    }
+    if (!records) {
+      spdlog::warn("what was missed before this start is not known: {}", records.error().message);
+      return;
+    }
     for (const auto& source : sources) {
       const auto known = std::ranges::find(*records, source->name(), &SourceRecord::name);
       const auto heard = known == records->end() ? std::nullopt : known->updated;
@@ -237,7 +292,6 @@ class Daemon::Impl {
         audit_coverage_.begin(view->policy, heard, start_time_);
       }
     }
-    return {};
   }
 
   // Sources that listen now, and cannot read later what they miss.
@@ -262,10 +316,46 @@ class Daemon::Impl {
     duplicate_.add(result.duplicate);
   }
 
+  // Waits while the store cannot be read: a source could not begin without.
   Result<std::string> position_of(const std::string& source) {
-    auto reader = readers_.borrow();
-    if (!reader) return tl::unexpected(reader.error());
-    return (*reader)->position(source);
+    while (true) {
+      {
+        std::lock_guard lock(epochs_mutex_);
+        epochs_[source] = writer_.epoch();
+      }
+      Result<std::string> position;
+      if (auto reader = readers_.borrow()) {
+        position = (*reader)->position(source);
+      } else {
+        position = tl::unexpected(reader.error());
+      }
+      if (position || !may_pass(position.error().code)) return position;
+      if (!wait_for(stop_.get_token(), kPositionPause)) return position;
+    }
+  }
+
+  // On the writer's thread.
+  Result<std::unique_ptr<Store>> reopen(const std::string& damage) {
+    Result<std::unique_ptr<Store>> store;
+    if (damage.empty()) {
+      store = open_store(config_, db_path_);
+      // Who read a file that could not be written saw no log beside it.
+      if (store) readers_.renew([] {});
+    } else {
+      readers_.renew([&] { store = open_store(config_, db_path_, damage); });
+    }
+    if (!store) return store;
+    if (!(*store)->set_aside().empty()) {
+      // The new one takes over what was set.
+      if (auto saved = (*store)->save(settings_.stored()); !saved) {
+        return tl::unexpected(saved.error());
+      }
+    } else if (const auto stored = (*store)->settings()) {
+      settings_.adopt(*stored);
+    } else {
+      return tl::unexpected(stored.error());
+    }
+    return store;
   }
 
   RateMeter& rate_of(const std::string& source) {
@@ -304,14 +394,21 @@ class Daemon::Impl {
   std::vector<HealthCheck> health() {
     std::vector<HealthCheck> checks;
     auto reader = readers_.borrow();
-    const bool readable = reader && (*reader)->status();
-    checks.push_back(board_.check("store", readable, readable ? "" : "the store cannot be read"));
+    const auto store = reader ? (*reader)->status() : tl::unexpected(reader.error());
+    std::string told = store ? "" : "the store cannot be read";
+    if (store && store->set_aside) told = store->set_aside->detail;
+    checks.push_back(board_.check("store", store.has_value(), std::move(told)));
 
     const WriterCounters writer = writer_.counters();
     const bool writes = writer.stalled_ms < kStalledMs;
-    checks.push_back(board_.check(
-        "writer", writes,
-        writes ? "" : "nothing could be stored for " + std::to_string(writer.stalled_ms) + " ms"));
+    checks.push_back(board_.check("writer", writes,
+                                  writes ? ""
+                                         : "nothing could be stored for " +
+                                               std::to_string(writer.stalled_ms) +
+                                               " ms: " + words_for(writer)));
+    const bool trail = !audit_->trail().fails();
+    checks.push_back(board_.check("audit-trail", trail,
+                                  trail ? "" : "it cannot be read or written: no change is made"));
 
     std::string failed;
     for (const auto& source : monitor_.status()) {
@@ -341,8 +438,13 @@ class Daemon::Impl {
   std::mutex rates_mutex_;
   std::map<std::string, RateMeter> rates_;  // guarded by rates_mutex_; its values guard themselves
   HealthBoard board_;
-  EventWriter writer_;
+  std::mutex epochs_mutex_;
+  // EventWriter::epoch() when a source last asked for its position; guarded by epochs_mutex_.
+  std::map<std::string, std::uint64_t> epochs_;
+  // These start nothing by themselves, and the writer's thread uses them from its first moment.
   ReaderPool readers_;
+  Monitor monitor_;
+  EventWriter writer_;
   ImportQueue imports_;
   EventStreams streams_;
   BackupJobs backups_;
@@ -350,7 +452,6 @@ class Daemon::Impl {
   const Router router_;
   const Access access_;
   HttpServer http_;
-  Monitor monitor_;
   AuditCoverage audit_coverage_;
   bool audits_ = false;  // a source depends on the policy; set before any thread asks
   FactSender facts_;
@@ -384,15 +485,24 @@ Result<std::unique_ptr<Daemon>> Daemon::start(ServeConfig config) {
   }
   auto tls = set_up_tls(config, *own_identity, *db_path);
   if (!tls) return tl::unexpected(tls.error());
-  auto store = Store::open({.path = *db_path});
-  if (!store) return tl::unexpected(store.error());
-  const auto settings = (*store)->settings();
-  if (!settings) return tl::unexpected(settings.error());
+  auto store = open_whole_store(config, *db_path);
+  StoredSettings settings;
+  if (store) {
+    const auto stored = (*store)->settings();
+    if (!stored) return tl::unexpected(stored.error());
+    settings = *stored;
+  } else {
+    std::error_code error;
+    const bool is_there = std::filesystem::file_size(to_path(*db_path), error) > 0 && !error;
+    if (!is_there || !may_pass(store.error().code)) return tl::unexpected(store.error());
+    spdlog::error("{}; it is tried again", store.error().message);
+    store = std::unique_ptr<Store>();
+  }
   auto audit = AuditKeeper::open(config.audit_policy_path, *db_path);
   if (!audit) return tl::unexpected(audit.error());
   auto impl = std::make_unique<Impl>(std::move(config), *db_path, std::move(*listeners),
                                      std::move(*tls), std::move(*store), std::move(*tokens),
-                                     std::move(*audit), *settings);
+                                     std::move(*audit), settings);
   auto daemon = std::unique_ptr<Daemon>(new Daemon(std::move(impl)));
   if (auto started = daemon->impl_->start(); !started) return tl::unexpected(started.error());
   return daemon;

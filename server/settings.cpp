@@ -39,9 +39,20 @@ SettingsView Settings::view() const {
   return view_of(stored_);
 }
 
-Result<SettingsView> Settings::change(const SettingsPatch& patch) {
+StoredSettings Settings::stored() const {
   const std::lock_guard lock(mutex_);
-  StoredSettings wanted = stored_;
+  return stored_;
+}
+
+void Settings::adopt(const StoredSettings& stored) {
+  const std::lock_guard lock(mutex_);
+  stored_ = stored;
+}
+
+Result<SettingsView> Settings::change(const SettingsPatch& patch) {
+  // The writer's thread, which saves, may ask for what is in force meanwhile.
+  const std::lock_guard once(change_mutex_);
+  StoredSettings wanted = stored();
   std::string overridden;
   const auto take = [&](std::string_view name, const auto& wish, const auto& given, auto& value) {
     if (!wish) return;
@@ -59,7 +70,7 @@ Result<SettingsView> Settings::change(const SettingsPatch& patch) {
   if (auto saved = save_(wanted, view.retention); !saved) {
     return tl::unexpected<Error>(saved.error());
   }
-  stored_ = wanted;
+  adopt(wanted);
   return view;
 }
 

@@ -40,6 +40,10 @@ class Settings {
   void set_save(Save save) { save_ = std::move(save); }
 
   SettingsView view() const;
+  StoredSettings stored() const;
+
+  // What the store has that was opened late.
+  void adopt(const StoredSettings& stored);
 
   // kConflict: the command line has set one of them; else as `save` says.
   Result<SettingsView> change(const SettingsPatch& patch);
@@ -50,6 +54,7 @@ class Settings {
   const StoredSettings given_;
   const StoredSettings at_start_;
   Save save_;
+  std::mutex change_mutex_;  // one change at a time
   mutable std::mutex mutex_;
   StoredSettings stored_;  // guarded by mutex_
 };

@@ -107,7 +107,13 @@ class AuditStore {
   // version.
   static Result<std::unique_ptr<AuditStore>> open(const std::string& path,
                                                   std::int64_t keep = kKeptAuditEntries);
+  // Opens the file when it is first needed, and again after an error: until that goes well every
+  // function fails. A damaged trail is never begun anew.
+  static std::unique_ptr<AuditStore> open_later(const std::string& path);
   ~AuditStore();
+
+  // The last use went wrong, so the next may too.
+  bool fails() const;
 
   Result<std::int64_t> add_backup(const AuditBackupRecord& backup);
 

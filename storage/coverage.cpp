@@ -181,6 +181,13 @@ void bound_coverage(SqlConnection& connection) {
   connection.execute("DROP TABLE folded");
 }
 
+std::optional<CoverageFact> last_set_aside(SqlConnection& connection) {
+  auto row = connection.use(std::string(kColumns) +
+                            "WHERE source = '' AND kind = ? ORDER BY end_time DESC LIMIT 1");
+  row->bind_text(1, to_word(CoverageKind::kStoreSetAside));
+  return row->step() ? std::optional(fact_at(*row)) : std::nullopt;
+}
+
 void delete_coverage(SqlConnection& connection, std::uint64_t deleted_through) {
   auto remove = connection.use(
       "DELETE FROM coverage WHERE before_seq BETWEEN 1 AND ? AND end_time IS NOT NULL");

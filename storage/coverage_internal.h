@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "storage/event.h"
@@ -37,6 +38,8 @@ void note_deleted(SqlConnection& connection, const TimeSpan& times, std::uint64_
 
 // Makes one fact per kind of the oldest ones when there are too many to be read at once.
 void bound_coverage(SqlConnection& connection);
+// The newest that tells of a damaged store.
+std::optional<CoverageFact> last_set_aside(SqlConnection& connection);
 
 // Removes what ended and stands before events that were deleted.
 void delete_coverage(SqlConnection& connection, std::uint64_t deleted_through);

@@ -42,7 +42,12 @@ struct BucketCounts;
 
 class Store::Impl {
  public:
-  Impl(StoreLock lock, const StoreOptions& options);
+  explicit Impl(const StoreOptions& options);
+
+  void keep(StoreLock lock) { lock_.emplace(std::move(lock)); }
+  // Of a new file: its rows come after this one.
+  void begin_after(std::uint64_t seq);
+  std::string set_aside;  // Store::set_aside()
 
   SqlConnection& connection() { return connection_; }
   std::vector<AppendResult> append(std::span<const EventBatch> batches);
@@ -68,7 +73,7 @@ class Store::Impl {
   // Makes a run of the pending rows, whose lists these are.
   void index_pending(StoreState& state, RunLists& lists);
 
-  StoreLock lock_;
+  std::optional<StoreLock> lock_;
   SqlConnection connection_;
   const std::uint32_t run_rows_;
   RunIndex runs_;
@@ -83,7 +88,7 @@ class Store::Impl {
 
 class StoreReader::Impl {
  public:
-  Impl(std::string path, std::shared_ptr<AnswerMemo> memo);
+  Impl(std::string path, std::shared_ptr<AnswerMemo> memo, SqlConnection::Mode mode);
 
   // One question: deadline, one state of the store, exceptions to values.
   template <class Answer>

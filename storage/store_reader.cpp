@@ -28,10 +28,11 @@ constexpr std::uint64_t kMaxTailRows = std::uint64_t{1} << 20U;
 
 }  // namespace
 
-StoreReader::Impl::Impl(std::string path, std::shared_ptr<AnswerMemo> memo)
+StoreReader::Impl::Impl(std::string path, std::shared_ptr<AnswerMemo> memo,
+                        SqlConnection::Mode mode)
     : memo_(memo ? std::move(memo) : make_answer_memo()),
       path_(std::move(path)),
-      connection_(path_, SqlConnection::Mode::kReadOnly),
+      connection_(path_, mode),
       dictionary_(connection_),
       runs_(connection_),
       finder_(connection_),
@@ -219,6 +220,7 @@ StoreStatus StoreReader::Impl::status() {
     auto size = std::filesystem::file_size(to_path(path_ + suffix), error);
     if (!error) status.file_bytes += size;
   }
+  status.set_aside = last_set_aside(connection_);
   status.schema_version = static_cast<int>(connection_.query_integer("PRAGMA user_version"));
   return status;
 }
@@ -230,9 +232,23 @@ std::shared_ptr<AnswerMemo> make_answer_memo() { return std::make_shared<AnswerM
 
 Result<std::unique_ptr<StoreReader>> StoreReader::open(const std::string& path,
                                                        std::shared_ptr<AnswerMemo> memo) {
+  const auto open_as = [&](SqlConnection::Mode mode) {
+    return std::unique_ptr<StoreReader>(new StoreReader(std::make_unique<Impl>(path, memo, mode)));
+  };
   try {
-    return std::unique_ptr<StoreReader>(
-        new StoreReader(std::make_unique<Impl>(path, std::move(memo))));
+    try {
+      return open_as(SqlConnection::Mode::kReadOnly);
+    } catch (const SQLite::Exception& e) {
+      // In a folder where nothing can be made SQLite misses the log's index. Without a log the file
+      // is complete, and whoever could write to it would have one.
+      std::error_code error;
+      if ((e.getErrorCode() & 0xff) != SQLITE_CANTOPEN ||
+          !std::filesystem::exists(to_path(path), error) ||
+          std::filesystem::exists(to_path(path + "-wal"), error)) {
+        throw;
+      }
+      return open_as(SqlConnection::Mode::kImmutable);
+    }
   } catch (const SQLite::Exception& e) {
     return tl::unexpected<Error>(to_error(e, "open the store " + path + " for reading"));
   }
