@@ -110,6 +110,14 @@ void set_listen(const std::vector<std::string>& texts, ServeConfig& config) {
   }
 }
 
+// The first address that this computer's browsers reach without TLS.
+OpenConfig where_to_open(const ServeConfig& config) {
+  for (const ListenAddress& address : config.listen) {
+    if (!address.is_unix() && !address.tls) return {address.host, address.port};
+  }
+  fail("open", "expected a --listen address of this computer without TLS");
+}
+
 void add_db(CLI::App& app, std::string& path) {
   app.add_option("--db", path, "The SQLite file (default: blockwatch.db in your data folder)")
       ->type_name("PATH");
@@ -477,7 +485,7 @@ std::variant<CommandConfig, int> parse_command_line(const std::vector<std::strin
       return CommandConfig{service};
     }
     if (open_command->parsed()) {
-      return CommandConfig{OpenConfig{serve.listen_host, serve.listen_port}};
+      return CommandConfig{where_to_open(serve)};
     }
     if (audit_command->parsed()) return CommandConfig{audit};
     if (self_test_command->parsed()) return CommandConfig{self_test};

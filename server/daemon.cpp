@@ -132,6 +132,7 @@ class Daemon::Impl {
         fingerprint_(tls.context ? tls.context->fingerprint() : std::string()),
         tokens_(std::move(tokens)),
         audit_(std::move(audit)),
+        readers_(db_path),
         monitor_([this](const std::string& source) { return position_of(source); },
                  [this](EventBatch&& batch) { return take(std::move(batch)); },
                  [this](const std::string& source, const std::string& message) {
@@ -500,9 +501,9 @@ Result<std::unique_ptr<Daemon>> Daemon::start(ServeConfig config) {
   }
   auto audit = AuditKeeper::open(config.audit_policy_path, *db_path);
   if (!audit) return tl::unexpected(audit.error());
-  auto impl = std::make_unique<Impl>(std::move(config), *db_path, std::move(*listeners),
-                                     std::move(*tls), std::move(*store), std::move(*tokens),
-                                     std::move(*audit), settings);
+  auto impl =
+      std::make_unique<Impl>(std::move(config), *db_path, std::move(*listeners), std::move(*tls),
+                             std::move(*store), std::move(*tokens), std::move(*audit), settings);
   auto daemon = std::unique_ptr<Daemon>(new Daemon(std::move(impl)));
   if (auto started = daemon->impl_->start(); !started) return tl::unexpected(started.error());
   return daemon;
