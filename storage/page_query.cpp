@@ -15,7 +15,7 @@ constexpr std::uint32_t kLastWindow = 1U << 22U;
 constexpr std::uint64_t kMinGrowth = 4;
 constexpr std::uint64_t kMaxGrowth = 32;
 // A row this near is reached by stepping on from the one before.
-constexpr std::int64_t kNearRows = 8;
+constexpr std::int64_t kNearRows = 4;
 // Rows this near come from a part of the table where stepping on will soon pay.
 constexpr std::int64_t kCloseRows = 16;
 
