@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -16,22 +17,28 @@ del sys.argv[1]
 STRANGER = 54321
 GROUP = 54322
 
-# Run as another user: one request on a socket of its own, the answer on standard output.
-CLIENT = """
-import socket, sys
-family, address, request = sys.argv[1:]
-if family == "unix":
-    connection = socket.socket(socket.AF_UNIX)
-    connection.connect(address)
-else:
-    host, port = address.rsplit(":", 1)
-    connection = socket.create_connection((host, int(port)))
-connection.sendall(request.encode())
-answer = b""
-while piece := connection.recv(65536):
-    answer += piece
-sys.stdout.write(answer.decode())
-"""
+
+def as_user(uid, groups, work):
+    """What work() gives as bytes, done by a process of this user. Without exec: the interpreter may be root's."""
+    end, start = os.pipe()
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            os.setgroups(groups)
+            os.setgid(uid)
+            os.setuid(uid)
+            with os.fdopen(start, "wb") as output:
+                output.write(work())
+            code = 0
+        finally:
+            os._exit(code)
+    os.close(start)
+    with os.fdopen(end, "rb") as reader:
+        answer = reader.read()
+    if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) != 0:
+        raise AssertionError("the other user's process failed")
+    return answer
 
 
 class AccessTest(unittest.TestCase):
@@ -49,10 +56,14 @@ class AccessTest(unittest.TestCase):
         """(status, problem or answer) of a request that another user's process makes."""
         request = (f"{method} {target} HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\nConnection: close\r\n"
                    "Content-Length: 0\r\n\r\n")
-        done = subprocess.run([sys.executable, "-c", CLIENT, "tcp", f"127.0.0.1:{server.port}", request],
-                              user=uid, group=uid, extra_groups=groups, cwd="/", capture_output=True, text=True,
-                              timeout=60, check=True)
-        head, _, body = done.stdout.partition("\r\n\r\n")
+
+        def talk():
+            with socket.create_connection(("127.0.0.1", server.port), timeout=60) as connection:
+                connection.sendall(request.encode())
+                with connection.makefile("rb") as reader:
+                    return reader.read()
+
+        head, _, body = as_user(uid, groups, talk).decode().partition("\r\n\r\n")
         return int(head.split()[1]), json.loads(body)
 
     @unittest.skipUnless(os.geteuid() == 0, "only root may become another user")
@@ -139,26 +150,29 @@ class AccessTest(unittest.TestCase):
 
     @unittest.skipUnless(os.geteuid() == 0, "only root may become another user")
     def test_open_tells_nothing_to_a_program_of_somebody_else(self):
-        listener = socket.socket()
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(1)
-        port = listener.getsockname()[1]
-        answer = "HTTP/1.1 200 OK\\r\\nContent-Length: 0\\r\\n\\r\\n"
-        # It answers every request on one connection, and tells what it was sent.
-        spy = (f"import socket\nlistener = socket.socket(fileno={listener.fileno()})\n"
-               "connection, _ = listener.accept()\n"
-               "while piece := connection.recv(65536):\n"
-               f"    print(piece.decode(), flush=True)\n    connection.sendall(b'{answer}')\n")
-        with subprocess.Popen([sys.executable, "-c", spy], user=STRANGER, group=STRANGER, extra_groups=[], cwd="/",
-                              pass_fds=[listener.fileno()], stdout=subprocess.PIPE, text=True) as process:
-            listener.close()
-            done = subprocess.run([PROGRAM, "open", "--listen", f"127.0.0.1:{port}"], capture_output=True, text=True,
-                                  timeout=60, check=False, env=dict(os.environ, BLOCKWATCH_TOKEN="bwt_secret"))
-            self.assertEqual(done.returncode, 1)
-            self.assertIn(f"uid {STRANGER}", done.stderr)
-            told = process.communicate(timeout=30)[0]
-        self.assertIn("/health/live", told)
-        self.assertNotIn("bwt_secret", told)
+        with socket.socket() as listener:
+            listener.bind(("127.0.0.1", 0))
+            listener.listen(1)
+            port = listener.getsockname()[1]
+            runs = subprocess.Popen([PROGRAM, "open", "--listen", f"127.0.0.1:{port}"], stdout=subprocess.PIPE,
+                                    stderr=subprocess.PIPE, text=True,
+                                    env=dict(os.environ, BLOCKWATCH_TOKEN="bwt_secret"))
+
+            def spy():
+                """Answers every request on one connection, and tells what it was sent."""
+                told = b""
+                with listener.accept()[0] as connection:
+                    while piece := connection.recv(65536):
+                        told += piece
+                        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+                return told
+
+            told = as_user(STRANGER, [], spy)
+        errors = runs.communicate(timeout=60)[1]
+        self.assertEqual(runs.returncode, 1)
+        self.assertIn("not to you", errors)
+        self.assertIn(b"/health/live", told)
+        self.assertNotIn(b"bwt_secret", told)
 
     def test_refused_changes_leave_a_trace_that_cannot_be_edited_unseen(self):
         server = self.server()
@@ -174,7 +188,6 @@ class AccessTest(unittest.TestCase):
         verify = [PROGRAM, "audit", "verify", "--db", self.db]
         self.assertTrue(subprocess.run(verify, capture_output=True, text=True, timeout=60, check=True)
                         .stdout.startswith("intact: "))
-        import sqlite3
         with sqlite3.connect(self.db + ".audit") as trail:
             trail.execute("UPDATE refusal SET status = 412 WHERE id = 7")
         trail.close()
