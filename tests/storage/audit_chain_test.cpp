@@ -177,16 +177,18 @@ TEST_F(AuditChainTest, ForgetsTheOldestWithoutAFault) {
 }
 
 TEST_F(AuditChainTest, KeepsRefusalsApart) {
+  constexpr std::int64_t kKept = 20;
+  open(kKept);
   done();
   const auto changes = store_->chain_head().value();
-  for (std::int64_t i = 0; i < kKeptAuditRefusals + 50; ++i) refuse("PUT /" + std::to_string(i));
+  for (std::int64_t i = 0; i < kKept + 50; ++i) refuse("PUT /" + std::to_string(i));
   EXPECT_EQ(store_->chain_head().value(), changes);
   const auto report = store_->check_chain();
   EXPECT_EQ(report->fault, "");
-  EXPECT_EQ(report->refusals, kKeptAuditRefusals);
+  EXPECT_EQ(report->refusals, kKept);
   const auto newest = store_->refusals({0, 2}).value();
   ASSERT_EQ(newest.size(), 2U);
-  EXPECT_EQ(newest[0].operation, "PUT /1049");
+  EXPECT_EQ(newest[0].operation, "PUT /69");
   EXPECT_EQ(newest[0].peer, "uid 7");
   EXPECT_EQ(newest[1].id, newest[0].id - 1);
   EXPECT_EQ(store_->refusals({newest[1].id, 1}).value().front().id, newest[1].id - 1);
