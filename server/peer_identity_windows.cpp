@@ -86,12 +86,12 @@ std::optional<Account> account_of(HANDLE process) {
 // One connection, as the system's table has it from the other end's side.
 struct Connection {
   int family = 0;
-  sockaddr_in6 from{};  // or sockaddr_in
-  sockaddr_in6 to{};
+  sockaddr_storage from{};
+  sockaddr_storage to{};
 };
 
 template <class Address>
-const Address& as(const sockaddr_in6& address) {
+const Address& as(const sockaddr_storage& address) {
   return reinterpret_cast<const Address&>(address);
 }
 
@@ -99,7 +99,7 @@ bool is_loopback(const Connection& connection) {
   if (connection.family == AF_INET) {
     return (ntohl(as<sockaddr_in>(connection.from).sin_addr.s_addr) >> 24U) == 127;
   }
-  return IN6_IS_ADDR_LOOPBACK(&connection.from.sin6_addr) != 0;
+  return IN6_IS_ADDR_LOOPBACK(&as<sockaddr_in6>(connection.from).sin6_addr) != 0;
 }
 
 bool fits(const MIB_TCPROW_OWNER_PID& row, const Connection& connection) {
@@ -111,12 +111,14 @@ bool fits(const MIB_TCPROW_OWNER_PID& row, const Connection& connection) {
 }
 
 bool fits(const MIB_TCP6ROW_OWNER_PID& row, const Connection& connection) {
-  const auto same = [](const UCHAR* bytes, const sockaddr_in6& address) {
-    return std::memcmp(bytes, &address.sin6_addr, sizeof address.sin6_addr) == 0;
+  const auto& from = as<sockaddr_in6>(connection.from);
+  const auto& to = as<sockaddr_in6>(connection.to);
+  const auto same = [](const UCHAR* bytes, const in6_addr& address) {
+    return std::memcmp(bytes, &address, sizeof address) == 0;
   };
-  return same(row.ucLocalAddr, connection.from) && same(row.ucRemoteAddr, connection.to) &&
-         static_cast<u_short>(row.dwLocalPort) == connection.from.sin6_port &&
-         static_cast<u_short>(row.dwRemotePort) == connection.to.sin6_port;
+  return same(row.ucLocalAddr, from.sin6_addr) && same(row.ucRemoteAddr, to.sin6_addr) &&
+         static_cast<u_short>(row.dwLocalPort) == from.sin6_port &&
+         static_cast<u_short>(row.dwRemotePort) == to.sin6_port;
 }
 
 template <class Table>
@@ -206,7 +208,7 @@ PeerIdentity identify_peer(Socket::Handle socket, const std::vector<std::string>
       ::getsockname(socket, reinterpret_cast<sockaddr*>(&connection.to), &to_size) != 0) {
     return {};
   }
-  connection.family = connection.from.sin6_family;
+  connection.family = connection.from.ss_family;
   if (connection.family != AF_INET && connection.family != AF_INET6) return {};
   if (!is_loopback(connection)) return {};
   const DWORD pid = pid_of(connection);

@@ -1,14 +1,14 @@
 #pragma once
 // Linux: which user's process has the socket between two addresses of this computer.
 
-#include <sys/socket.h>
-
 #include <array>
 #include <cstdint>
 #include <istream>
 #include <optional>
 
 #include "storage/result.h"
+
+struct sockaddr_storage;
 
 namespace blockwatch {
 

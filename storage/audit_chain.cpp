@@ -134,12 +134,14 @@ void AuditChain::set_anchor(Journal journal, const Link& link) {
 void AuditChain::append(AuditEntryKind kind, std::int64_t subject, const std::string& text) {
   const Link before = last(Journal::kEntries);
   const auto number = static_cast<std::int64_t>(kind);
+  // Bound texts are not copied.
+  const std::string hash = link_hash(before.hash, entry_text(before.id + 1, number, subject, text));
   auto row = connection_.use("INSERT INTO entry(id, kind, subject, text, hash) VALUES(?,?,?,?,?)");
   row->bind(1, before.id + 1);
   row->bind(2, number);
   row->bind(3, subject);
   row->bind_text(4, text);
-  row->bind_text(5, link_hash(before.hash, entry_text(before.id + 1, number, subject, text)));
+  row->bind_text(5, hash);
   row->run();
 }
 
@@ -162,6 +164,7 @@ void AuditChain::forget_before(std::int64_t change) {
 void AuditChain::append(AuditRefusal& refusal) {
   const Link before = last(Journal::kRefusals);
   refusal.id = before.id + 1;
+  const std::string hash = link_hash(before.hash, refusal_text(refusal));
   auto row = connection_.use(
       "INSERT INTO refusal(id, time, operation, who, client, peer, token_id, status, counted, hash)"
       " VALUES(?,?,?,?,?,?,?,?,?,?)");
@@ -174,7 +177,7 @@ void AuditChain::append(AuditRefusal& refusal) {
   row->bind_text(7, refusal.token_id);
   row->bind(8, refusal.status);
   row->bind(9, refusal.counted);
-  row->bind_text(10, link_hash(before.hash, refusal_text(refusal)));
+  row->bind_text(10, hash);
   row->run();
 }
 

@@ -1,5 +1,6 @@
 #include "storage/audit_store.h"
 
+#include <algorithm>
 #include <atomic>
 #include <limits>
 #include <mutex>
@@ -259,6 +260,8 @@ class AuditStore::Impl {
     }
   }
 
+  void forget_oldest_refusals() { chain_->forget_refusals(std::min(keep_, kKeptAuditRefusals)); }
+
   AuditChainReport check_chain() {
     AuditChainReport report = chain_->check();
     if (report.fault.empty()) report.fault = fault_of_changes();
@@ -457,7 +460,7 @@ Result<void> AuditStore::add_done(AuditChangeRecord& change, const std::string& 
 Result<void> AuditStore::add_refusal(AuditRefusal& refusal) {
   const auto id = impl_->write([&] {
     impl_->chain().append(refusal);
-    impl_->chain().forget_refusals(kKeptAuditRefusals);
+    impl_->forget_oldest_refusals();
     return refusal.id;
   });
   return id ? Result<void>() : tl::unexpected(id.error());

@@ -98,9 +98,10 @@ inline constexpr std::int64_t kKeptAuditEntries = 10'000;
 inline constexpr std::int64_t kKeptAuditRefusals = 1'000;
 
 // Any thread; several processes may have the same file open. What a function has written when it
-// returns survives a power cut. Beyond `keep` entries the oldest go, but no change that is started
-// or whose revert is pending, and no backup that a kept change names. Each backup, beginning and
-// end of a change is also an entry of a journal in which each has the hash of the one before.
+// returns survives a power cut. Beyond `keep` entries (of refusals also beyond their own bound) the
+// oldest go, but no change that is started or whose revert is pending, and no backup that a kept
+// change names. Each backup, beginning and end of a change is also an entry of a journal in which
+// each has the hash of the one before.
 class AuditStore {
  public:
   // Creates the file for its owner only. kCorrupt, kIo, kPermission; kUnsupported: of a newer
