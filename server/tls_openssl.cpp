@@ -55,7 +55,7 @@ long wire_control(BIO* /*bio*/, int command, long /*number*/, void* /*pointer*/)
 
 // One for the program's life.
 const BIO_METHOD* wire_method() {
-  static const BioMethodPtr method = [] {
+  static const BioMethodPtr kMethod = [] {
     BioMethodPtr made(BIO_meth_new(BIO_TYPE_SOURCE_SINK | BIO_get_new_index(), "blockwatch"));
     if (made) {
       BIO_meth_set_read(made.get(), wire_read);
@@ -64,7 +64,7 @@ const BIO_METHOD* wire_method() {
     }
     return made;
   }();
-  return method.get();
+  return kMethod.get();
 }
 
 class OpensslSession final : public TlsSession {

@@ -134,12 +134,13 @@ TEST(ConfigTest, TheConfigurationFileHasTheSameKeysAndTheCommandLineWins) {
   const TempDir dir;
   const std::string file =
       dir.write("config.json", R"({"listen": ":1234", "source": ["none"], "retention-days": 3,
-                         "require-token": true, "record": "permit"})");
+                         "require-token": true, "record": "permit", "no-audit-changes": true})");
   const auto config = parse<ServeConfig>({"--config", file, "--listen", ":5678"});
   EXPECT_EQ(config.listen.front().port, 5678);
   EXPECT_EQ(config.sources, std::vector<std::string>{"none"});
   EXPECT_EQ(config.retention.days, 3U);
   EXPECT_TRUE(config.require_token);
+  EXPECT_FALSE(config.audit_changes);
   EXPECT_TRUE(config.record.has(Action::kPermit));
 }
 

@@ -72,7 +72,9 @@ TEST(SelfSignedTest, IsKeptAndRenewedNearItsEnd) {
   EXPECT_EQ(std::string(std::istreambuf_iterator<char>(public_file), {}),
             first.identity.certificates);
 
+  std::filesystem::remove(public_path);
   const SelfSigned again = load(kNames, hours(24));
+  EXPECT_TRUE(std::filesystem::exists(public_path));
   EXPECT_EQ(again.made_because, "");
   EXPECT_EQ(fingerprint(again), fingerprint(first));
 
