@@ -23,7 +23,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (*code != 0 && errors.str().empty()) std::abort();
     return 0;
   }
-  const auto* config = std::get_if<ServeConfig>(&parsed);
+  const auto* config = std::get_if<ServeConfig>(&std::get<CommandConfig>(parsed));
   if (config == nullptr || config->listen_port < 0 || config->listen_port > 65'535) std::abort();
   return 0;
 }
