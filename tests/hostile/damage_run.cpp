@@ -1,4 +1,4 @@
-// damage_run FOLDER STRIDE SEEDS: reads every EVTX file of the folder cut at each STRIDE-th
+// damage_run STRIDE SEEDS PATH...: reads every EVTX file (of the folders too) cut at each STRIDE-th
 // multiple of 512 bytes, and SEEDS times with bits flipped (a share of 0.0001 to 0.05 of them, as
 // zzuf does). It ends with 1 when a reading took over two seconds or an event that stands whole
 // before the damage was not delivered as from the undamaged file.
@@ -18,6 +18,7 @@
 #include <span>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "monitor/evtx/reader.h"
@@ -204,22 +205,34 @@ Log load(const std::filesystem::path& path) {
   return log;
 }
 
+void load_all(const std::filesystem::path& path, std::vector<Log>& logs) {
+  if (std::filesystem::is_directory(path)) {
+    for (const auto& entry : std::filesystem::directory_iterator(path)) {
+      load_all(entry.path(), logs);
+    }
+  } else if (path.extension() == ".evtx" && std::filesystem::file_size(path) > 0) {
+    logs.push_back(load(path));
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 4) {
-    std::fprintf(stderr, "expected: damage_run FOLDER STRIDE SEEDS\n");
+  if (argc < 4) {
+    std::fprintf(stderr, "expected: damage_run STRIDE SEEDS PATH...\n");
     return 2;
   }
-  const std::size_t stride = kStep * std::stoul(argv[2]);
-  const std::uint64_t seeds = std::stoull(argv[3]);
+  const std::size_t stride = kStep * std::stoul(argv[1]);
+  const std::uint64_t seeds = std::stoull(argv[2]);
   std::vector<Log> logs;
-  for (const auto& entry : std::filesystem::directory_iterator(argv[1])) {
-    if (entry.path().extension() == ".evtx") logs.push_back(load(entry.path()));
-  }
-  std::ranges::sort(logs, {}, &Log::name);
-  if (logs.empty()) {
-    std::fprintf(stderr, "no .evtx files in %s\n", argv[1]);
+  for (int i = 3; i < argc; ++i) load_all(argv[i], logs);
+  // Those with events of ours come first: most of the seeds are theirs.
+  std::ranges::sort(logs, {},
+                    [](const Log& log) { return std::pair(log.events.empty(), log.name); });
+  const auto ours = static_cast<std::size_t>(
+      std::ranges::count_if(logs, [](const Log& log) { return !log.events.empty(); }));
+  if (ours == 0) {
+    std::fprintf(stderr, "none of the files has events of ours\n");
     return 2;
   }
 
@@ -236,7 +249,8 @@ int main(int argc, char** argv) {
       }
     }
     for (std::uint64_t seed = next_seed++; seed < seeds; seed = next_seed++) {
-      try_seed(logs[seed % logs.size()], seed, totals);
+      const std::size_t among = seed % 3 == 0 ? logs.size() : ours;
+      try_seed(logs[seed / 3 % among], seed, totals);
     }
   };
   {
@@ -246,10 +260,11 @@ int main(int argc, char** argv) {
     }
   }
   std::printf(
-      "%zu files, %llu prefixes, %llu seeds: %llu events stood before the damage, %llu readings "
+      "%zu files (%zu with events of ours), %llu prefixes, %llu seeds: %llu events stood before "
+      "the damage, %llu readings "
       "told of "
       "it, worst %.0f ms, failed %llu\n",
-      logs.size(), static_cast<unsigned long long>(totals.prefixes),
+      logs.size(), ours, static_cast<unsigned long long>(totals.prefixes),
       static_cast<unsigned long long>(totals.seeds), static_cast<unsigned long long>(totals.events),
       static_cast<unsigned long long>(totals.reported), static_cast<double>(totals.worst_us) / 1000,
       static_cast<unsigned long long>(totals.failed));
