@@ -31,8 +31,18 @@ class JsonConfig final : public CLI::Config {
     for (const auto& [key, value] : object.items()) {
       CLI::ConfigItem item;
       item.name = key;
-      for (const auto& one : value.is_array() ? value : nlohmann::json::array({value})) {
+      const auto add = [&item](const nlohmann::json& one) {
+        // Neither copied nor written as text: both would go as deep as the file does.
+        if (one.is_structured()) {
+          throw CLI::ConversionError("--config: \"" + item.name +
+                                     "\": expected a text, a number, true or false, or a list");
+        }
         item.inputs.push_back(one.is_string() ? one.get<std::string>() : one.dump());
+      };
+      if (value.is_array()) {
+        for (const auto& one : value) add(one);
+      } else {
+        add(value);
       }
       parsed.push_back(std::move(item));
     }

@@ -34,17 +34,20 @@ constexpr milliseconds kAcceptSlice{500};
 constexpr int kHttpPort = 80;
 // A longer body may take as long as it likes if its bytes keep coming.
 constexpr std::uint64_t kShortBodyBytes = std::uint64_t{1} << 20;
+// Answers up to this size are bounded by the cap of connections.
+constexpr std::size_t kSmallAnswerBytes = std::size_t{16} * 1024;
 
 // How many there are of something that has a cap. Outlives the server while anything is counted.
 using Count = std::shared_ptr<std::atomic<unsigned>>;
 // One of them; counted until it goes.
 using Place = std::shared_ptr<void>;
 
-Place take_place(const Count& count, unsigned cap) {
+Place take_place(const Count& count, unsigned cap, std::size_t size = 1) {
   unsigned taken = *count;
-  while (taken < cap) {
-    if (!count->compare_exchange_weak(taken, taken + 1)) continue;
-    return {count.get(), [count](std::atomic<unsigned>* counted) { --*counted; }};
+  while (taken <= cap && size <= cap - taken) {
+    const auto places = static_cast<unsigned>(size);
+    if (!count->compare_exchange_weak(taken, taken + places)) continue;
+    return {count.get(), [count, places](std::atomic<unsigned>* counted) { *counted -= places; }};
   }
   return nullptr;
 }
@@ -121,7 +124,8 @@ class HttpServer::Impl {
 
   std::atomic<bool> stopping_{false};
   const Count streams_ = std::make_shared<std::atomic<unsigned>>(0);
-  const Count exports_ = std::make_shared<std::atomic<unsigned>>(0);     // within streams_
+  const Count exports_ = std::make_shared<std::atomic<unsigned>>(0);  // within streams_
+  const Count answer_bytes_ = std::make_shared<std::atomic<unsigned>>(0);
   const Count given_away_ = std::make_shared<std::atomic<unsigned>>(0);  // within streams_
   std::atomic<std::uint64_t> requests_{0};
   std::atomic<std::uint64_t> refused_{0};
@@ -290,6 +294,13 @@ HttpServer::Impl::Next HttpServer::Impl::serve_admitted(Visit& visit, const Requ
   if (response.stream && !head_only &&
       !(visit.exported = take_place(exports_, options_.max_exports))) {
     return refuse(visit, to_busy("exports"), &head);
+  }
+  // Clients that ask for much and are slow to take it must not fill the memory.
+  const std::size_t size = response.body.size();
+  Place room;
+  if (size > kSmallAnswerBytes &&
+      !(room = take_place(answer_bytes_, options_.max_answer_bytes, size))) {
+    return refuse(visit, to_busy("large answers"), &head);
   }
   const bool keep_alive = head.keep_alive && connection.body_complete() && !stopping_ &&
                           !(response.stream && head.is_http_1_0) && !response.hand_over;

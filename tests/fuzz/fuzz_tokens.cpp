@@ -21,7 +21,8 @@ using namespace blockwatch;
 std::string id_of(std::string_view token) {
   constexpr std::string_view kHex = "0123456789abcdef";
   std::string id;
-  for (const unsigned char byte : sha256(token).value()) {
+  const auto digest = sha256(token);
+  for (const unsigned char byte : digest.value()) {
     id.push_back(kHex[byte >> 4U]);
     id.push_back(kHex[byte & 15U]);
   }

@@ -1,9 +1,8 @@
 """Many clients that want nothing done: silent, slow, streams never read, more than the cap; then the storms of known tools.
 Everybody else must be served as if they were not there.
 
-Environment: BLOCKWATCHD, BLOCKWATCH_LOG (an EVTX file with our events)."""
+Environment: BLOCKWATCHD."""
 
-import os
 import re
 import selectors
 import shutil
@@ -15,8 +14,11 @@ from pathlib import Path
 from target import LONG, PROGRAM, Counts, Target, skip
 from wire import parse
 
+from records import rendered_xml
+
 # As the server has them (server/http_server.h).
 HEADER_S, BODY_S, IDLE_S, CONNECTIONS = 10, 30, 15, 1024
+EVENTS = 20_000
 LOOSE_S = 4  # how much later than its deadline something may be seen on a busy machine
 
 
@@ -162,8 +164,8 @@ def hey(target, counts):
 def main():
     counts = Counts("starvation and storms")
     with Target(PROGRAM) as target:
-        with open(os.environ["BLOCKWATCH_LOG"], "rb") as log:
-            target.import_file(log.read(), target.token("import"), "demo.evtx")
+        # Enough that a stream of it fills every buffer on the way.
+        target.import_file(rendered_xml(EVENTS), target.token("import"))
         counts.watched("864 clients that want nothing done", lambda: starve(target, counts))
         beyond_the_cap(target, counts)
         slowhttptest(target, counts)

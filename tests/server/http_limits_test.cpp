@@ -332,6 +332,27 @@ TEST(HttpCapTest, TellsOneConnectionTooMany) {
   }));
 }
 
+// Who asks for much and does not take it fills no memory, and keeps nobody from small answers.
+TEST(HttpCapTest, LargeAnswersThatAreNotTakenHaveACap) {
+  HttpServerOptions options;
+  options.max_answer_bytes = TestServer::kLargeAnswer + 1;
+  TestServer server(options);
+  auto slow = std::make_unique<RawClient>(server.port(), 4096);
+  slow->send(server.get("/api/v1/large"));
+  ASSERT_EQ(slow->receive(true).status, 200);
+  RawClient refused(server.port());
+  const RawResponse response = refused.ask(server.get("/api/v1/large"));
+  EXPECT_EQ(response.status, 503);
+  EXPECT_EQ(response.header("retry-after"), "1");
+  RawClient small(server.port());
+  EXPECT_EQ(small.ask(server.get("/api/v1/small")).status, 200);
+  slow.reset();
+  EXPECT_TRUE(eventually([&] {
+    RawClient again(server.port());
+    return again.ask(server.get("/api/v1/large")).body.size() == TestServer::kLargeAnswer;
+  }));
+}
+
 // Idle connections make room for others long before their own time is over.
 TEST(HttpCapTest, SilentConnectionsDoNotKeepOthersOut) {
   HttpServerOptions options;
