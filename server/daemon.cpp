@@ -152,6 +152,8 @@ class Daemon::Impl {
     imports_.stop();
     const bool drained = writer_.stop();
     if (http_thread_.joinable()) http_thread_.join();
+    // The writer's connection closes last, and moves the log into the file.
+    readers_.renew([] {});
     return drained;
   }
 
