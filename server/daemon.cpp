@@ -227,6 +227,8 @@ class Daemon::Impl {
     backups_.stop();
     const bool drained = writer_.stop();
     if (http_thread_.joinable()) http_thread_.join();
+    // The writer's connection closes last, and moves the log into the file.
+    readers_.renew([] {});
     return drained;
   }
 
@@ -338,13 +340,8 @@ class Daemon::Impl {
   // On the writer's thread.
   Result<std::unique_ptr<Store>> reopen(const std::string& damage) {
     Result<std::unique_ptr<Store>> store;
-    if (damage.empty()) {
-      store = open_store(config_, db_path_);
-      // Who read a file that could not be written saw no log beside it.
-      if (store) readers_.renew([] {});
-    } else {
-      readers_.renew([&] { store = open_store(config_, db_path_, damage); });
-    }
+    // Who reads a file that could not be written holds it so for the whole process.
+    readers_.renew([&] { store = open_store(config_, db_path_, damage); });
     if (!store) return store;
     if (!(*store)->set_aside().empty()) {
       // The new one takes over what was set.

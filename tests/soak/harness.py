@@ -68,9 +68,12 @@ class Folder:
         return self(name)
 
 
-def command(*words, env=None, timeout=120):
-    return subprocess.run([PROGRAM, *words], capture_output=True, text=True, timeout=timeout, check=False,
-                          env={**os.environ, **(env or {})})
+def command(*words, env=None, timeout=60):
+    try:
+        return subprocess.run([PROGRAM, *words], capture_output=True, text=True, timeout=timeout, check=False,
+                              env={**os.environ, **(env or {})})
+    except subprocess.TimeoutExpired as late:
+        return subprocess.CompletedProcess(words, -1, "", f"still running after {late.timeout} s")
 
 
 def start(folder, counts, *options, env=None, **how):

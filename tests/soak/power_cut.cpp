@@ -1,15 +1,16 @@
 // A shim for LD_PRELOAD (Linux): a power cut, as the disk would show it, and a clock that is wrong.
 //
-//   POWER_CUT_AT=N      at the Nth write to a database the power goes: whatever was written since its
+//   POWER_CUT_AT=N      at the Nth write to a database the power goes: whatever was written since
+//   its
 //                       file was last synced is undone, and the process ends with code 99
-//   POWER_CUT_FILE=E    only writes to files whose name ends so are counted: .db while the log is moved
-//   POWER_CUT_KEEP=P    instead of all, P percent of those writes reach the disk, some of them in part
-//   POWER_CUT_SEED=S    which ones
-//   POWER_CUT_SYNC=no   the disk lies: syncing does nothing (the control that must show damage)
-//   CLOCK_OFFSET_S=N    the clock is so many seconds ahead
+//   POWER_CUT_FILE=E    only writes to files whose name ends so are counted: .db while the log is
+//   moved POWER_CUT_KEEP=P    instead of all, P percent of those writes reach the disk, some of
+//   them in part POWER_CUT_SEED=S    which ones POWER_CUT_SYNC=no   the disk lies: syncing does
+//   nothing (the control that must show damage) CLOCK_OFFSET_S=N    the clock is so many seconds
+//   ahead
 //
-// Files whose name has ".db" in it are looked at, but not the index of the log (-shm), which no crash
-// survives. A deleted journal comes back unless its folder was synced after.
+// Files whose name has ".db" in it are looked at, but not the index of the log (-shm), which no
+// crash survives. A deleted journal comes back unless its folder was synced after.
 
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -101,7 +102,8 @@ void undo(const Undo& one, std::size_t from) {
   if (from < bytes.size()) {
     write_at(file, bytes.data() + from, bytes.size() - from, one.offset + static_cast<off_t>(from));
   }
-  if (!one.deleted && from == 0 && size_of(one.path) <= one.offset + static_cast<off_t>(bytes.size())) {
+  if (!one.deleted && from == 0 &&
+      size_of(one.path) <= one.offset + static_cast<off_t>(bytes.size())) {
     next<int(int, off_t)>("ftruncate64")(file, one.size);
   }
 }
