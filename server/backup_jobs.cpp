@@ -90,8 +90,8 @@ Result<BackupJob> BackupJobs::start(const std::string& asked) {
   const auto all = list();
   const std::lock_guard lock(mutex_);
   if (stop_) return make_error(ErrorCode::kUnavailable, "The server is stopping.");
-  const auto runs = [](const BackupJob& other) { return other.state == BackupState::kRunning; };
-  if (std::ranges::any_of(all, runs)) {
+  const auto runs = [](const auto& entry) { return entry.second.state == BackupState::kRunning; };
+  if (std::ranges::any_of(jobs_, runs)) {
     return make_error(ErrorCode::kConflict, "Another backup is being made.");
   }
   if (kept(job.name)) return make_error(ErrorCode::kConflict, "There is a backup of this name.");
@@ -108,8 +108,7 @@ Result<BackupJob> BackupJobs::start(const std::string& asked) {
   if (error) return make_error(ErrorCode::kIo, "the folder of the backups cannot be made");
   job.total_bytes = size_or_zero(to_path(db_path_));
   if (thread_.joinable()) thread_.join();
-  std::erase_if(jobs_,
-                [&](const auto& entry) { return entry.second.state != BackupState::kRunning; });
+  jobs_.clear();  // none runs, and files tell of those that were made
   jobs_.insert_or_assign(job.name, job);
   thread_ = std::thread([this, name = job.name] { make(name); });
   return job;

@@ -1,6 +1,9 @@
 // Settings and backups over the API.
 
+#include <atomic>
 #include <filesystem>
+#include <thread>
+#include <vector>
 
 #include "tests/server/api_fixture.h"
 #include "tests/support/eventually.h"
@@ -143,6 +146,18 @@ TEST_F(Keeping, BackupsAreBoundedAndNeverOverwritten) {
   std::filesystem::remove(folder_.path("backups/backup-n1.db"));
   EXPECT_EQ(get("/api/v1/backups/n1").status, 404);
   EXPECT_EQ(get("/api/v1/backups/..").status, 404);
+}
+
+TEST_F(Keeping, OfManyAtOnceOneIsMade) {
+  std::atomic<int> begun = 0;
+  {
+    std::vector<std::jthread> clients;
+    for (int i = 0; i < 8; ++i) {
+      clients.emplace_back([&] { begun += backups_->start("same").has_value() ? 1 : 0; });
+    }
+  }
+  EXPECT_EQ(begun, 1);
+  EXPECT_EQ(ended("same")["state"], "done");
 }
 
 TEST_F(Keeping, AFailedBackupSaysSoWithoutPaths) {
