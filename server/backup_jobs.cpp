@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <exception>
+#include <ratio>
 #include <system_error>
 #include <utility>
 
@@ -36,12 +37,16 @@ std::uint64_t size_or_zero(const fs::path& path) {
 }
 
 Timestamp written_at(const fs::path& path) {
+  using FileClock = fs::file_time_type::clock;
+  const auto ticks = [](fs::file_time_type time) {
+    using Ticks = std::chrono::duration<std::int64_t, std::ratio<1, Timestamp::kTicksPerSecond>>;
+    return std::chrono::duration_cast<Ticks>(time.time_since_epoch()).count();
+  };
+  // Where that clock begins; once, so that a file's time does not waver.
+  static const std::int64_t kEpoch = now().ticks - ticks(FileClock::now());
   std::error_code error;
-  const auto age = fs::file_time_type::clock::now() - fs::last_write_time(path, error);
-  if (error) return now();
-  constexpr std::int64_t kTicksPerMicrosecond = Timestamp::kTicksPerSecond / 1'000'000;
-  return {now().ticks - kTicksPerMicrosecond *
-                            std::chrono::duration_cast<std::chrono::microseconds>(age).count()};
+  const auto time = fs::last_write_time(path, error);
+  return error ? now() : Timestamp{kEpoch + ticks(time)};
 }
 
 // What the system says may name paths, and is for the log.
