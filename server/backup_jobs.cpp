@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <exception>
+#include <ratio>
 #include <system_error>
 #include <utility>
 
@@ -36,12 +37,16 @@ std::uint64_t size_or_zero(const fs::path& path) {
 }
 
 Timestamp written_at(const fs::path& path) {
+  using FileClock = fs::file_time_type::clock;
+  const auto ticks = [](fs::file_time_type time) {
+    using Ticks = std::chrono::duration<std::int64_t, std::ratio<1, Timestamp::kTicksPerSecond>>;
+    return std::chrono::duration_cast<Ticks>(time.time_since_epoch()).count();
+  };
+  // Where that clock begins; once, so that a file's time does not waver.
+  static const std::int64_t kEpoch = now().ticks - ticks(FileClock::now());
   std::error_code error;
-  const auto age = fs::file_time_type::clock::now() - fs::last_write_time(path, error);
-  if (error) return now();
-  constexpr std::int64_t kTicksPerMicrosecond = Timestamp::kTicksPerSecond / 1'000'000;
-  return {now().ticks - kTicksPerMicrosecond *
-                            std::chrono::duration_cast<std::chrono::microseconds>(age).count()};
+  const auto time = fs::last_write_time(path, error);
+  return error ? now() : Timestamp{kEpoch + ticks(time)};
 }
 
 // What the system says may name paths, and is for the log.
@@ -90,8 +95,8 @@ Result<BackupJob> BackupJobs::start(const std::string& asked) {
   const auto all = list();
   const std::lock_guard lock(mutex_);
   if (stop_) return make_error(ErrorCode::kUnavailable, "The server is stopping.");
-  const auto runs = [](const BackupJob& other) { return other.state == BackupState::kRunning; };
-  if (std::ranges::any_of(all, runs)) {
+  const auto runs = [](const auto& entry) { return entry.second.state == BackupState::kRunning; };
+  if (std::ranges::any_of(jobs_, runs)) {
     return make_error(ErrorCode::kConflict, "Another backup is being made.");
   }
   if (kept(job.name)) return make_error(ErrorCode::kConflict, "There is a backup of this name.");
@@ -108,8 +113,7 @@ Result<BackupJob> BackupJobs::start(const std::string& asked) {
   if (error) return make_error(ErrorCode::kIo, "the folder of the backups cannot be made");
   job.total_bytes = size_or_zero(to_path(db_path_));
   if (thread_.joinable()) thread_.join();
-  std::erase_if(jobs_,
-                [&](const auto& entry) { return entry.second.state != BackupState::kRunning; });
+  jobs_.clear();  // none runs, and files tell of those that were made
   jobs_.insert_or_assign(job.name, job);
   thread_ = std::thread([this, name = job.name] { make(name); });
   return job;

@@ -283,11 +283,11 @@ class Daemon::Impl {
       const auto known = std::ranges::find(*records, source->name(), &SourceRecord::name);
       const auto heard = known == records->end() ? std::nullopt : known->updated;
       if (!source->rereads() && heard) {
-        facts_.send({.source = source->name(),
-                     .facts = {{.kind = CoverageKind::kServiceDown,
-                                .start = std::min(*heard, start_time_),
-                                .end = start_time_,
-                                .detail = "the program did not run"}}});
+        take({.source = source->name(),
+              .facts = {{.kind = CoverageKind::kServiceDown,
+                         .start = std::min(*heard, start_time_),
+                         .end = start_time_,
+                         .detail = "the program did not run"}}});
       }
       if (source->name() != audit_coverage_.source()) continue;
       if (const auto view = audit_->view()) {

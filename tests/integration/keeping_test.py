@@ -86,7 +86,8 @@ class KeepingTest(unittest.TestCase):
         self.assertEqual(server.stop()[0], 0)
         server = self.server("--source", "none")
         self.assertEqual([b["id"] for b in server.get("/api/v1/backups")["backups"]], ["one"])
-        self.assertEqual(server.request("/api/v1/backups", "POST", b"{}")[0], 401)
+        refused = server.request("/api/v1/backups", "POST", b"{}", {"Content-Type": "application/json"})
+        self.assertEqual(refused[0], 401)
         self.assertEqual(os.stat(self.db + ".backups").st_mode & 0o777, 0o700)
 
     # Settings and retention

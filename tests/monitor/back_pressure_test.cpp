@@ -61,7 +61,8 @@ class LogSource final : public EventSource {
     const auto stored = position_of(name_);
     if (!stored) return tl::unexpected(stored.error());
     const std::uint64_t looked = stored->empty() ? 0 : std::stoull(*stored);
-    // Some are read again, as after a lost bookmark; the store knows them.
+    // Some are read again, as after a lost bookmark; the store knows them, but for the refused
+    // ones: those have no identity, and would be counted again.
     std::uint64_t next = looked + 1 - std::min<std::uint64_t>(looked, random_() % 50);
     while (!stop.stop_requested() && next <= kRecords) {
       EventBatch batch{.source = name_};
@@ -81,8 +82,10 @@ class LogSource final : public EventSource {
         next = oldest;
       }
       const std::uint64_t end = std::min(newest + 1, next + 1 + random_() % kMostInBatch);
-      for (; next < end; ++next) batch.list.events.push_back(record_event(next));
-      batch.position = std::to_string(next - 1);
+      for (; next < end; ++next) {
+        if (next > looked || !is_refused(next)) batch.list.events.push_back(record_event(next));
+      }
+      batch.position = std::to_string(std::max(next - 1, looked));
       if (batch.list.events.empty() && batch.lost == 0) {
         std::this_thread::yield();
       } else if (!emit(std::move(batch))) {
@@ -177,7 +180,7 @@ class BackPressure : public testing::TestWithParam<std::uint64_t> {
         [](const std::string&, const std::string&) {});
     monitor.add(std::move(source));
     while (!until()) {
-      if (random_() % 5'000 == 0) fail(random_() % 2 == 0);
+      if (random_() % 100 == 0) fail(random_() % 2 == 0);
       std::this_thread::yield();
     }
     const bool whole =

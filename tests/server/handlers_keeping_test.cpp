@@ -1,6 +1,9 @@
 // Settings and backups over the API.
 
+#include <atomic>
 #include <filesystem>
+#include <thread>
+#include <vector>
 
 #include "tests/server/api_fixture.h"
 #include "tests/support/eventually.h"
@@ -137,12 +140,24 @@ TEST_F(Keeping, BackupsAreBoundedAndNeverOverwritten) {
     const std::string name = i == 0 ? "" : "n" + std::to_string(i);
     const Json job = backup(name.empty() ? "{}" : R"({"name": ")" + name + "\"}");
     EXPECT_EQ(ended(job["id"])["state"], "done");
-    if (i == 1) EXPECT_EQ(backup(R"({"name": "n1"})", 409)["code"], "conflict");
   }
+  EXPECT_EQ(backup(R"({"name": "n1"})", 409)["code"], "conflict");
   backup("{}", 409);
   std::filesystem::remove(folder_.path("backups/backup-n1.db"));
   EXPECT_EQ(get("/api/v1/backups/n1").status, 404);
   EXPECT_EQ(get("/api/v1/backups/..").status, 404);
+}
+
+TEST_F(Keeping, OfManyAtOnceOneIsMade) {
+  std::atomic<int> begun = 0;
+  {
+    std::vector<std::jthread> clients;
+    for (int i = 0; i < 8; ++i) {
+      clients.emplace_back([&] { begun += backups_->start("same").has_value() ? 1 : 0; });
+    }
+  }
+  EXPECT_EQ(begun, 1);
+  EXPECT_EQ(ended("same")["state"], "done");
 }
 
 TEST_F(Keeping, AFailedBackupSaysSoWithoutPaths) {
