@@ -43,12 +43,12 @@ int main(int argc, char** argv) {
   }
   const auto start = std::chrono::steady_clock::now();
   std::uint64_t sent = 0;
-  for (std::uint64_t round = 0; sent < total; ++round) {
+  while (sent < total) {
     for (std::size_t i = 0; i < kTogether; ++i) {
       to.at(i).sin_port = htons(static_cast<std::uint16_t>(first_port + (sent + i) % ports));
     }
     const auto together = std::min<std::uint64_t>(kTogether, total - sent);
-    const int done = ::sendmmsg(sockets[round % sockets.size()], messages.data(),
+    const int done = ::sendmmsg(sockets[sent / ports % sockets.size()], messages.data(),
                                 static_cast<unsigned>(together), 0);
     if (done < 0) return 1;
     sent += static_cast<std::uint64_t>(done);

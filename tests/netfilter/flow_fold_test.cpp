@@ -80,7 +80,7 @@ TEST(FlowFoldTest, NothingIsLostAndNothingDoubled) {
     }
   };
   for (int i = 0; i < 20'000; ++i) {
-    const unsigned port = random() % (i % 2 == 0 ? 120 : 10);
+    const auto port = static_cast<unsigned>(random() % (i % 2 == 0 ? 120 : 10));
     ++sent.at(port);
     if (fold.begins(packet_to(port), now)) ++told.at(port);
     now += std::chrono::milliseconds(random() % 40);

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <random>
+#include <utility>
+#include <vector>
 
 #include "tests/netfilter/packet_builder.h"
 
@@ -65,15 +67,18 @@ TEST(PacketTest, LaterFragmentsHaveNoPorts) {
 }
 
 TEST(PacketTest, AHeaderThatLiesAboutItsLengthEndsTheWalk) {
-  for (const std::string& payload : {options_header(17, 200).substr(0, 16), std::string("\x11"),
-                                     std::string{}, authentication_header(17).substr(0, 12)}) {
-    for (const unsigned next : {0U, 43U, 44U, 51U, 60U}) {
-      const auto packet = parse(ipv6_packet(next, payload));
-      ASSERT_TRUE(packet);
-      EXPECT_FALSE(packet->source_port);
-    }
+  const std::string too_long = options_header(17, 200).substr(0, 16);
+  const std::string cut = authentication_header(17).substr(0, 12);
+  const std::vector<std::pair<unsigned, std::string>> chains{
+      {0, too_long}, {43, too_long}, {60, too_long}, {0, "\x11"},
+      {60, ""},      {44, "\x11"},   {51, cut}};
+  for (const auto& [next, payload] : chains) {
+    const auto packet = parse(ipv6_packet(next, payload));
+    ASSERT_TRUE(packet);
+    EXPECT_TRUE(packet->is_cut);
+    EXPECT_FALSE(packet->source_port);
+    EXPECT_FALSE(opens_flow(*packet));
   }
-  EXPECT_TRUE(parse(ipv6_packet(0, options_header(17, 200).substr(0, 16)))->is_cut);
 }
 
 TEST(PacketTest, WhatIsNoIpIsRefused) {
