@@ -3,7 +3,6 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <map>
 #include <thread>
 #include <utility>
@@ -24,29 +23,17 @@
 #include "server/health_board.h"
 #include "server/http_server.h"
 #include "server/import_queue.h"
-#include "server/privileges.h"
 #include "server/rate_meter.h"
+#include "server/start_up.h"
 #include "server/store_words.h"
-#include "server/tls_setup.h"
 #include "storage/event_store.h"
-#include "storage/file_path.h"
 
 namespace blockwatch {
 namespace {
 
 // A commit that has been failing for longer turns the readiness red.
 constexpr std::int64_t kStalledMs = 5'000;
-constexpr int kBacklog = 512;
-
-Result<std::vector<Listener>> open_listeners(const ServeConfig& config) {
-  std::vector<Listener> listeners;
-  for (const ListenAddress& address : config.listen) {
-    auto listener = Listener::open(address, kBacklog);
-    if (!listener) return tl::unexpected(listener.error());
-    listeners.push_back(std::move(*listener));
-  }
-  return listeners;
-}
+constexpr std::chrono::milliseconds kPositionPause{500};
 
 std::vector<std::string> urls_of(const std::vector<Listener>& listeners) {
   std::vector<std::string> urls;
@@ -54,99 +41,35 @@ std::vector<std::string> urls_of(const std::vector<Listener>& listeners) {
   return urls;
 }
 
-NeededRights rights_for(const ServeConfig& config) {
-  const auto has = [&](std::string_view kind) {
-    return std::ranges::any_of(config.sources,
-                               [&](const std::string& spec) { return spec.starts_with(kind); });
-  };
-  return {.user = config.user,
-          .net_admin = has("nflog:") || has("auto"),
-          .read_others = config.user.empty() && (has("evtx:") || has("dir:"))};
-}
-
-// From elsewhere nobody comes in without one.
-Result<void> check_tokens(const ServeConfig& config, const TokenStore& tokens) {
-  const auto open = std::ranges::find_if_not(config.listen, &ListenAddress::is_local);
-  if (open == config.listen.end()) return {};
-  const auto known = tokens.list();
-  if (!known) return tl::unexpected(known.error());
-  if (!known->empty()) return {};
-  return make_error(ErrorCode::kInvalidArgument,
-                    open->url() +
-                        " is open to other computers, and there is no token to let them "
-                        "in: make one first with 'blockwatchd token create'");
-}
-
-constexpr std::chrono::milliseconds kPositionPause{500};
-
-// What may pass, so that the program starts without and goes on once it has.
-bool may_pass(ErrorCode code) {
-  return code == ErrorCode::kUnavailable || code == ErrorCode::kPermission ||
-         code == ErrorCode::kIo;
-}
-
-Result<std::unique_ptr<Store>> open_store(const ServeConfig& config, const std::string& db_path,
-                                          const std::string& damage = {}) {
-  auto store = Store::open(
-      {.path = db_path, .set_aside_damaged = config.set_aside_damaged, .damage = damage});
-  if (store && !(*store)->set_aside().empty()) {
-    spdlog::error(
-        "the store was damaged: it is kept as {}, and a new one takes what the logs still hold",
-        (*store)->set_aside());
-  } else if (!store && store.error().code == ErrorCode::kCorrupt) {
-    store.error().message +=
-        "; rename it to begin a new one, or start with --on-corrupt=new, which does that";
-  }
-  return store;
-}
-
-// As open_store(); also looks whether what every answer begins with can be read.
-Result<std::unique_ptr<Store>> open_whole_store(const ServeConfig& config,
-                                                const std::string& db_path) {
-  auto store = open_store(config, db_path);
-  if (!store) return store;
-  Result<StoreStatus> status;
-  if (auto reader = StoreReader::open(db_path)) {
-    status = (*reader)->status();
-  } else {
-    status = tl::unexpected(reader.error());
-  }
-  if (status || status.error().code != ErrorCode::kCorrupt) return store;
-  *store = nullptr;
-  return open_store(config, db_path, status.error().message);
-}
-
 }  // namespace
 
 // Members are declared in the order in which they start: destruction is the way back.
 class Daemon::Impl {
  public:
-  Impl(ServeConfig config, const std::string& db_path, std::vector<Listener> listeners,
-       TlsSetup tls, std::unique_ptr<Store> store, std::unique_ptr<TokenStore> tokens,
-       std::unique_ptr<AuditKeeper> audit, const StoredSettings& stored)
-      : config_(std::move(config)),
-        settings_(config_.given, stored),
-        db_path_(db_path),
-        urls_(urls_of(listeners)),
-        certificate_path_(std::move(tls.certificate_path)),
-        fingerprint_(tls.context ? tls.context->fingerprint() : std::string()),
-        tokens_(std::move(tokens)),
-        audit_(std::move(audit)),
-        readers_(db_path),
+  explicit Impl(StartUp parts)
+      : config_(std::move(parts.config)),
+        settings_(config_.given, parts.settings),
+        db_path_(std::move(parts.db_path)),
+        urls_(urls_of(parts.listeners)),
+        certificate_path_(std::move(parts.tls.certificate_path)),
+        fingerprint_(parts.tls.context ? parts.tls.context->fingerprint() : std::string()),
+        tokens_(std::move(parts.tokens)),
+        audit_(std::move(parts.audit)),
+        readers_(db_path_),
         monitor_([this](const std::string& source) { return position_of(source); },
                  [this](EventBatch&& batch) { return take(std::move(batch)); },
                  [this](const std::string& source, const std::string& message) {
                    if (stop_.stop_requested()) return;
                    spdlog::error("source {}: {}", source, message);
                  }),
-        writer_(std::move(store), commits_, settings_.view().retention,
+        writer_(std::move(parts.store), commits_, settings_.view().retention,
                 {.open = [this](const std::string& damage) { return reopen(damage); },
                  .retention = [this] { return settings_.view().retention; },
                  .begun_anew = [this] { monitor_.repeat(); }}),
-        imports_(writer_, db_path + ".imports", record_,
+        imports_(writer_, db_path_ + ".imports", record_,
                  [this](const AppendResult& result) { count(result); }),
         streams_(readers_, commits_),
-        backups_(db_path, db_path + ".backups"),
+        backups_(db_path_, db_path_ + ".backups"),
         context_{.readers = readers_,
                  .commits = commits_,
                  .imports = imports_,
@@ -164,7 +87,7 @@ class Daemon::Impl {
                  .require_token = config_.require_token,
                  .reader_groups = config_.allow_groups},
                 *tokens_, *context_.sessions),
-        http_(router_, access_, std::move(listeners), {}, std::move(tls.context)),
+        http_(router_, access_, std::move(parts.listeners), {}, std::move(parts.tls.context)),
         audit_coverage_("windows:" + std::string(kEventLogChannel), record_,
                         [this](EventBatch&& batch) { facts_.send(std::move(batch)); }),
         facts_([this](EventBatch&& batch) { return take(std::move(batch)); },
@@ -464,44 +387,9 @@ const std::string& Daemon::fingerprint() const { return impl_->fingerprint(); }
 bool Daemon::stop() { return impl_->stop(); }
 
 Result<std::unique_ptr<Daemon>> Daemon::start(ServeConfig config) {
-  auto groups = find_groups(config.allow_groups);
-  if (!groups) return tl::unexpected(groups.error());
-  config.allow_groups = std::move(*groups);
-  auto listeners = open_listeners(config);
-  if (!listeners) return tl::unexpected(listeners.error());
-  const auto own_identity = read_own_identity(config);
-  if (!own_identity) return tl::unexpected(own_identity.error());
-  if (auto dropped = drop_rights(rights_for(config)); !dropped) {
-    return tl::unexpected(dropped.error());
-  }
-  auto db_path = resolve_db_path(config.db_path);
-  if (!db_path) return tl::unexpected(db_path.error());
-  auto tokens = TokenStore::open(to_path(resolve_token_path(config.token_path, *db_path)));
-  if (!tokens) return tl::unexpected(tokens.error());
-  if (auto guarded = check_tokens(config, **tokens); !guarded) {
-    return tl::unexpected(guarded.error());
-  }
-  auto tls = set_up_tls(config, *own_identity, *db_path);
-  if (!tls) return tl::unexpected(tls.error());
-  auto store = open_whole_store(config, *db_path);
-  StoredSettings settings;
-  if (store) {
-    const auto stored = (*store)->settings();
-    if (!stored) return tl::unexpected(stored.error());
-    settings = *stored;
-  } else {
-    std::error_code error;
-    const bool is_there = std::filesystem::file_size(to_path(*db_path), error) > 0 && !error;
-    if (!is_there || !may_pass(store.error().code)) return tl::unexpected(store.error());
-    spdlog::error("{}; it is tried again", store.error().message);
-    store = std::unique_ptr<Store>();
-  }
-  auto audit = AuditKeeper::open(config.audit_policy_path, *db_path);
-  if (!audit) return tl::unexpected(audit.error());
-  auto impl =
-      std::make_unique<Impl>(std::move(config), *db_path, std::move(*listeners), std::move(*tls),
-                             std::move(*store), std::move(*tokens), std::move(*audit), settings);
-  auto daemon = std::unique_ptr<Daemon>(new Daemon(std::move(impl)));
+  auto parts = start_up(std::move(config));
+  if (!parts) return tl::unexpected(parts.error());
+  auto daemon = std::unique_ptr<Daemon>(new Daemon(std::make_unique<Impl>(std::move(*parts))));
   if (auto started = daemon->impl_->start(); !started) return tl::unexpected(started.error());
   return daemon;
 }
