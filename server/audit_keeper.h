@@ -27,7 +27,9 @@ struct AuditWish {
 
 struct AuditRequest {
   std::string who;
-  std::string client;  // address; empty: none
+  std::string client;    // address; empty: none
+  std::string peer;      // as AuditChangeRecord::peer
+  std::string token_id;  // the same
   std::vector<AuditWish> wishes;
   std::optional<std::int64_t> restores;  // the backup the wishes come from
   std::optional<std::chrono::seconds> revert_after;
@@ -78,6 +80,13 @@ class AuditKeeper {
 
   Result<AuditBackupRecord> back_up(const std::string& who);
 
+  // Writes it down, or counts it when there were too many in this minute.
+  void note_refusal(AuditRefusal refusal);
+
+  // The journal's own word; what was read within the last minute is not read again unless there is
+  // something new.
+  Result<AuditChainReport> check_chain();
+
   // What the thread does each time: finish what a crash interrupted, note what others changed,
   // carry out the reverts that are due, unless the policy may not be changed.
   Result<void> look();
@@ -91,6 +100,7 @@ class AuditKeeper {
  private:
   class Turn;
   Result<AuditPolicy> catch_up();
+  void tell_counted_refusals();
   Result<void> settle(const AuditPolicy& policy);
   Result<void> note_outside(const AuditPolicy& policy);
   Result<void> revert_due();
@@ -111,6 +121,15 @@ class AuditKeeper {
     std::chrono::milliseconds pause{0};
   };
   std::map<std::int64_t, Retry> retries_;  // by change; guarded by mutex_
+
+  // Refusals have a lock of their own: they must not wait for a change under way.
+  std::mutex refusals_mutex_;
+  std::chrono::steady_clock::time_point refusals_since_;
+  unsigned refusals_written_ = 0;  // since then
+  std::int64_t refusals_counted_ = 0;
+  std::mutex chain_mutex_;
+  std::optional<AuditChainReport> chain_report_;
+  std::chrono::steady_clock::time_point chain_checked_;
 
   std::mutex wake_mutex_;
   std::condition_variable wake_;

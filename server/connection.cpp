@@ -140,12 +140,19 @@ void Connection::begin_answer(bool streamed) {
 
 bool Connection::write(const char* data, std::size_t size) {
   if (!alive_) return false;
+  // Not copied: an answer that its client is slow to take would be kept twice.
+  if (size >= kGatherBytes) return flush() && send({data, size});
   out_.append(data, size);
   return out_.size() < kGatherBytes || flush();
 }
 
 bool Connection::flush() {
-  std::string_view left = out_;
+  const bool sent = send(out_);
+  out_.clear();
+  return sent;
+}
+
+bool Connection::send(std::string_view left) {
   if (streamed_) answer_deadline_ = Clock::now() + options_.stream_stall;
   while (alive_ && !left.empty()) {
     const Socket::Transfer transfer = transport_.send(left.data(), left.size());
@@ -162,7 +169,6 @@ bool Connection::flush() {
     }
     socket().wait_writable(std::min(remaining, kSlice));
   }
-  out_.clear();
   return alive_;
 }
 

@@ -68,6 +68,7 @@ class Connection {
   enum class Arrival : std::uint8_t { kBytes, kClosed, kTimeout };
   // Waits for bytes until then and appends them to in_.
   Arrival receive_until(Clock::time_point deadline);
+  bool send(std::string_view bytes);
 
   Transport transport_;
   const HttpServerOptions& options_;

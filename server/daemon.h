@@ -17,7 +17,7 @@ class Daemon {
   // writer, the server and the sources. Before any other thread. On an error nothing is left
   // running. kInvalidArgument: an address, path or certificate that cannot be used, or an address
   // that others can reach and no token to let them in.
-  static Result<std::unique_ptr<Daemon>> start(const ServeConfig& config);
+  static Result<std::unique_ptr<Daemon>> start(ServeConfig config);
 
   ~Daemon();  // as stop()
   Daemon(const Daemon&) = delete;

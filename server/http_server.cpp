@@ -34,17 +34,20 @@ constexpr milliseconds kAcceptSlice{500};
 constexpr int kHttpPort = 80;
 // A longer body may take as long as it likes if its bytes keep coming.
 constexpr std::uint64_t kShortBodyBytes = std::uint64_t{1} << 20;
+// Answers up to this size are bounded by the cap of connections.
+constexpr std::size_t kSmallAnswerBytes = std::size_t{16} * 1024;
 
 // How many there are of something that has a cap. Outlives the server while anything is counted.
 using Count = std::shared_ptr<std::atomic<unsigned>>;
 // One of them; counted until it goes.
 using Place = std::shared_ptr<void>;
 
-Place take_place(const Count& count, unsigned cap) {
+Place take_place(const Count& count, unsigned cap, std::size_t size = 1) {
   unsigned taken = *count;
-  while (taken < cap) {
-    if (!count->compare_exchange_weak(taken, taken + 1)) continue;
-    return {count.get(), [count](std::atomic<unsigned>* counted) { --*counted; }};
+  while (taken <= cap && size <= cap - taken) {
+    const auto places = static_cast<unsigned>(size);
+    if (!count->compare_exchange_weak(taken, taken + places)) continue;
+    return {count.get(), [count, places](std::atomic<unsigned>* counted) { *counted -= places; }};
   }
   return nullptr;
 }
@@ -85,6 +88,7 @@ class HttpServer::Impl {
   struct Visit {
     Connection connection;
     std::string peer;
+    std::optional<PeerIdentity> identity;  // once it was asked for
     Door door;
     bool counted = false;  // against the cap of connections
     Place stream;          // while the answer is one
@@ -100,6 +104,9 @@ class HttpServer::Impl {
   void serve(Arrival arrival, bool beyond_cap);
   Next serve_next(Visit& visit);
   Next serve_admitted(Visit& visit, const RequestHead& head, const Admission& admission);
+  PeerIdentity identity_of(Visit& visit) const;
+  void tell_of_refusal(Visit& visit, const RequestHead& head, const Admission& admission,
+                       int status) const;
   http::Response handle(Visit& visit, const RequestHead& head, const Admission& admission) const;
   Next refuse(Visit& visit, http::Response response, const RequestHead* head);
   Next send(Visit& visit, http::Response response, const RequestHead* head, bool keep_alive);
@@ -117,7 +124,8 @@ class HttpServer::Impl {
 
   std::atomic<bool> stopping_{false};
   const Count streams_ = std::make_shared<std::atomic<unsigned>>(0);
-  const Count exports_ = std::make_shared<std::atomic<unsigned>>(0);     // within streams_
+  const Count exports_ = std::make_shared<std::atomic<unsigned>>(0);  // within streams_
+  const Count answer_bytes_ = std::make_shared<std::atomic<unsigned>>(0);
   const Count given_away_ = std::make_shared<std::atomic<unsigned>>(0);  // within streams_
   std::atomic<std::uint64_t> requests_{0};
   std::atomic<std::uint64_t> refused_{0};
@@ -203,6 +211,7 @@ void HttpServer::Impl::serve(Arrival arrival, bool beyond_cap) {
   Visit visit{Connection(Transport(std::move(arrival.socket), address.tls ? tls_.get() : nullptr),
                          options_, stopping_),
               {},
+              {},
               {.port = static_cast<std::uint16_t>(address.is_unix() ? kHttpPort : address.port),
                .tls = address.tls},
               !beyond_cap};
@@ -242,7 +251,9 @@ HttpServer::Impl::Next HttpServer::Impl::serve_next(Visit& visit) {
   if (!*text) return Next::kClose;
   const auto head = parse_request_head(**text);
   if (!head) return refuse(visit, to_refusal(head.error()), nullptr);
-  Admission admission = admit(*head, router_, access_, visit.peer, visit.door);
+  const auto identify = [this, &visit] { return identity_of(visit); };
+  Admission admission = admit(*head, router_, access_, visit.peer, identify, visit.door);
+  if (admission.refused) tell_of_refusal(visit, *head, admission, admission.answer->status);
   if (admission.refused) return refuse(visit, std::move(*admission.answer), &*head);
   if (admission.answer) return send(visit, std::move(*admission.answer), &*head, head->keep_alive);
   return serve_admitted(visit, *head, admission);
@@ -269,6 +280,7 @@ HttpServer::Impl::Next HttpServer::Impl::serve_admitted(Visit& visit, const Requ
                             : Connection::Deadline::kWhole,
                         head.expects_continue);
   http::Response response = handle(visit, head, admission);
+  tell_of_refusal(visit, head, admission, response.status);
   if (connection.body_stalled()) {
     return refuse(
         visit,
@@ -283,9 +295,32 @@ HttpServer::Impl::Next HttpServer::Impl::serve_admitted(Visit& visit, const Requ
       !(visit.exported = take_place(exports_, options_.max_exports))) {
     return refuse(visit, to_busy("exports"), &head);
   }
+  // Clients that ask for much and are slow to take it must not fill the memory.
+  const std::size_t size = response.body.size();
+  Place room;
+  if (size > kSmallAnswerBytes &&
+      !(room = take_place(answer_bytes_, options_.max_answer_bytes, size))) {
+    return refuse(visit, to_busy("large answers"), &head);
+  }
   const bool keep_alive = head.keep_alive && connection.body_complete() && !stopping_ &&
                           !(response.stream && head.is_http_1_0) && !response.hand_over;
   return send(visit, std::move(response), &head, keep_alive);
+}
+
+// A connection has one peer, as long as nobody gives it away.
+PeerIdentity HttpServer::Impl::identity_of(Visit& visit) const {
+  if (!visit.identity) {
+    visit.identity =
+        identify_peer(visit.connection.socket().handle(), access_.options().reader_groups);
+  }
+  return *visit.identity;
+}
+
+void HttpServer::Impl::tell_of_refusal(Visit& visit, const RequestHead& head,
+                                       const Admission& admission, int status) const {
+  const Route* route = admission.matched;
+  if (status < 400 || route == nullptr || !route->refused) return;
+  route->refused({head.method, head.path, visit.peer, identity_of(visit), admission.token, status});
 }
 
 http::Response HttpServer::Impl::handle(Visit& visit, const RequestHead& head,
@@ -304,6 +339,7 @@ http::Response HttpServer::Impl::handle(Visit& visit, const RequestHead& head,
     return visit.connection.read_body(buffer, size);
   };
   request.peer = visit.peer;
+  request.identify = [this, &visit] { return identity_of(visit); };
   request.token = admission.token;
   try {
     return admission.route->handler(request);

@@ -20,7 +20,8 @@ struct HttpServerOptions {
   // Answers with Response::stream or hand_over. What was handed over is no connection any more: it
   // has no thread.
   unsigned max_streams = 1024;
-  unsigned max_exports = 32;                          // of these, the ones with Response::stream
+  unsigned max_exports = 32;               // of these, the ones with Response::stream
+  unsigned max_answer_bytes = 32U << 20U;  // of large answers that clients have yet to take
   std::chrono::milliseconds header_deadline{10'000};  // whole head, from its first byte
   std::chrono::milliseconds body_deadline{30'000};    // whole body; a large one: between its bytes
   std::chrono::milliseconds idle_timeout{15'000};     // kept-alive connection without a request

@@ -206,6 +206,18 @@ int restore(AuditKeeper& keeper, const AuditConfig& config) {
   return change(keeper, config, std::move(request));
 }
 
+int verify(AuditKeeper& keeper) {
+  const auto chain = keeper.trail().check_chain();
+  if (!chain) return report_error(chain.error());
+  if (!chain->fault.empty()) {
+    return report_error(
+        {ErrorCode::kCorrupt, "the trail is not as it was written: " + chain->fault});
+  }
+  std::cout << "intact: " << chain->entries << " entries, " << chain->refusals
+            << " refusals, last hash " << chain->last_hash << '\n';
+  return kExitSuccess;
+}
+
 }  // namespace
 
 int run_audit(const AuditConfig& config) {
@@ -226,6 +238,8 @@ int run_audit(const AuditConfig& config) {
       return set(**keeper, config);
     case AuditConfig::Verb::kBackup:
       return backup(**keeper, config);
+    case AuditConfig::Verb::kVerify:
+      return verify(**keeper);
     case AuditConfig::Verb::kGet:
     case AuditConfig::Verb::kRestore:
       break;

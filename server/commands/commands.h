@@ -14,12 +14,15 @@ namespace blockwatch {
 int run_program(const std::vector<std::string>& arguments);
 
 int run_serve(const ServeConfig& config);
+int run_backup(const BackupConfig& config);
 int run_import(const ImportConfig& config);
 int run_query(const QueryConfig& config);
 int run_token(const TokenConfig& config);
+int run_open(const OpenConfig& config);
 int run_service(const ServiceConfig& config);
 int run_audit(const AuditConfig& config);
 int run_self_test(const SelfTestConfig& config);
+int run_firewall_log(const FirewallLogConfig& config);
 int run_routes();
 
 // What serve and the service have in common: serves from `started` until `wait_for_stop` returns,

@@ -21,10 +21,10 @@ WALLS = [
     (["CLI/*"], ["server/*.cpp"]),
     (["spdlog/*", "fmt/*"], ["server/*.cpp", "storage/*.cpp", "monitor/*.cpp"]),
     (["libdeflate.h", "zlib.h"], ["server/*.cpp", "storage/*.cpp", "monitor/*.cpp"]),
-    (["openssl/*"], ["server/*.cpp", "server/openssl_types.h"]),
+    (["openssl/*"], ["server/*.cpp", "server/openssl_types.h", "storage/sha256_posix.cpp"]),
     (["windows.h"], ["*_windows.cpp", "*_windows.h", "monitor/windows/*", "server/windows/*"]),
     (["winevt.h", "ntsecapi.h", "fwpmu.h"], ["monitor/windows/*"]),
-    (["linux/*", "libmnl/*"], ["monitor/linux/*", "server/privileges_posix.cpp"]),
+    (["linux/*", "libmnl/*"], ["monitor/linux/*", "server/*_posix.cpp"]),
     (
         ["unistd.h", "fcntl.h", "poll.h", "sys/*", "arpa/*", "netinet/*", "winsock2.h", "io.h"],
         ["*_posix.cpp", "*_posix.h", "*_windows.cpp", "monitor/linux/*", "monitor/windows/*"],

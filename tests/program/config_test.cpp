@@ -174,6 +174,11 @@ TEST(ConfigTest, SaysWhatIsWrongWithTheFile) {
   std::string told;
   EXPECT_EQ(exit_code({"--config", dir.write("bad.json", "{")}, &told), kExitUsage);
   EXPECT_THAT(told, testing::HasSubstr("--config: the file is not JSON"));
+  // Deeper than any stack.
+  const std::string deep =
+      R"({"db": [)" + std::string(200'000, '[') + std::string(200'000, ']') + "]}";
+  EXPECT_EQ(exit_code({"--config", dir.write("deep.json", deep)}, &told), kExitUsage);
+  EXPECT_THAT(told, testing::HasSubstr("--config: \"db\": expected a text"));
 }
 
 TEST(ConfigTest, HelpAndVersionSucceed) {

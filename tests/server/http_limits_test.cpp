@@ -332,6 +332,27 @@ TEST(HttpCapTest, TellsOneConnectionTooMany) {
   }));
 }
 
+// Who asks for much and does not take it fills no memory, and keeps nobody from small answers.
+TEST(HttpCapTest, LargeAnswersThatAreNotTakenHaveACap) {
+  HttpServerOptions options;
+  options.max_answer_bytes = TestServer::kLargeAnswer + 1;
+  TestServer server(options);
+  auto slow = std::make_unique<RawClient>(server.port(), 4096);
+  slow->send(server.get("/api/v1/large"));
+  ASSERT_EQ(slow->receive(true).status, 200);
+  RawClient refused(server.port());
+  const RawResponse response = refused.ask(server.get("/api/v1/large"));
+  EXPECT_EQ(response.status, 503);
+  EXPECT_EQ(response.header("retry-after"), "1");
+  RawClient small(server.port());
+  EXPECT_EQ(small.ask(server.get("/api/v1/small")).status, 200);
+  slow.reset();
+  EXPECT_TRUE(eventually([&] {
+    RawClient again(server.port());
+    return again.ask(server.get("/api/v1/large")).body.size() == TestServer::kLargeAnswer;
+  }));
+}
+
 // Idle connections make room for others long before their own time is over.
 TEST(HttpCapTest, SilentConnectionsDoNotKeepOthersOut) {
   HttpServerOptions options;
@@ -395,7 +416,8 @@ TEST(HttpStopTest, GivesUpOnAHandlerThatHangs) {
           release.wait(false);
           return http::Response{};
         }}});
-  const Access access({}, **tokens);
+  Sessions sessions;
+  const Access access({}, **tokens, sessions);
   auto listeners = one_listener();
   const int port = listeners.front().address().port;
   HttpServer server(router, access, std::move(listeners), options);
@@ -418,7 +440,8 @@ TEST(HttpLoadTest, TakesABurstOfConnections) {
   ASSERT_TRUE(tokens);
   const Router router({{"GET", "/", "page", Permission::kNothing,
                         [](const http::Request& /*request*/) { return http::Response{}; }}});
-  const Access access({}, **tokens);
+  Sessions sessions;
+  const Access access({}, **tokens, sessions);
   auto listeners = one_listener();
   const int port = listeners.front().address().port;
   HttpServer server(router, access, std::move(listeners));

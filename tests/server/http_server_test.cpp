@@ -411,7 +411,8 @@ TEST(HttpServerBindTest, CanBeStoppedBeforeItRuns) {
   TempDir folder;
   const auto tokens = TokenStore::open(folder.path("tokens"));
   ASSERT_TRUE(tokens);
-  const Access access({}, **tokens);
+  Sessions sessions;
+  const Access access({}, **tokens, sessions);
   HttpServer server(router, access, one_listener());
   server.stop();
   server.run();

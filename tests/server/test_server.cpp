@@ -106,6 +106,9 @@ std::vector<Route> TestServer::make_routes() {
     response.body = R"({"ok":true})";
     return response;
   };
+  const auto large = [](const http::Request& /*request*/) {
+    return text(std::string(kLargeAnswer, 'x'));
+  };
   const auto item = [](const http::Request& request) { return text(request.path_values.at("id")); };
   const auto throws = [](const http::Request& /*request*/) -> http::Response {
     throw std::runtime_error("secret detail");
@@ -113,6 +116,7 @@ std::vector<Route> TestServer::make_routes() {
   const auto page = [](const http::Request& /*request*/) { return text("page"); };
   return {
       {"GET", "/api/v1/small", "small", Permission::kRead, small},
+      {"GET", "/api/v1/large", "large", Permission::kRead, large},
       {"GET", "/api/v1/echo", "echo", Permission::kRead, echo_query},
       {"GET", "/api/v1/throws", "throws", Permission::kRead, throws},
       {"GET", "/api/v1/items/{id}", "item", Permission::kRead, item},
@@ -142,7 +146,7 @@ TestServer::TestServer(HttpServerOptions options, AccessOptions access, ListenAd
   if (!tokens) throw std::runtime_error(tokens.error().message);
   tokens_ = std::move(*tokens);
   router_ = std::make_unique<Router>(make_routes());
-  access_ = std::make_unique<Access>(std::move(access), *tokens_);
+  access_ = std::make_unique<Access>(std::move(access), *tokens_, sessions_);
   auto listeners = one_listener(address);
   port_ = listeners.front().address().port;
   http_ = std::make_unique<HttpServer>(*router_, *access_, std::move(listeners), std::move(options),
