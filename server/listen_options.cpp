@@ -56,6 +56,8 @@ void set_listen(const std::vector<std::string>& texts, ServeConfig& config) {
   if (texts.empty()) config.listen.front().tls = tls;
   for (ListenAddress& address : config.listen) {
     address.unix_user = config.user;
+    // A file has one group: the first that was named.
+    if (!config.allow_groups.empty()) address.unix_group = config.allow_groups.front();
     if (address.is_unix() || (address.is_local() && !address.tls) || (address.tls && tls)) continue;
     fail_listen(address.url() +
                 ": only with TLS: add --tls self-signed, or --tls-cert and --tls-key" +

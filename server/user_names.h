@@ -13,6 +13,6 @@ struct SystemUser {
 
 // Nothing: no such name, or the system could not tell.
 std::optional<SystemUser> find_user(const std::string& name);
-std::optional<unsigned> find_group(const std::string& name);
+std::optional<unsigned> find_group(const std::string& name);  // or a number
 
 }  // namespace blockwatch

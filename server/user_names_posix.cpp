@@ -1,6 +1,7 @@
 #include <grp.h>
 #include <pwd.h>
 
+#include <charconv>
 #include <vector>
 
 #include "server/user_names.h"
@@ -23,6 +24,12 @@ std::optional<SystemUser> find_user(const std::string& name) {
 }
 
 std::optional<unsigned> find_group(const std::string& name) {
+  unsigned number = 0;
+  const char* end = name.data() + name.size();
+  if (const auto read = std::from_chars(name.data(), end, number);
+      read.ec == std::errc{} && read.ptr == end) {
+    return number;
+  }
   std::vector<char> text(kEntryBytes);
   group entry{};
   group* found = nullptr;

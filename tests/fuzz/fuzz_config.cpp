@@ -24,6 +24,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     return 0;
   }
   const auto* config = std::get_if<ServeConfig>(&std::get<CommandConfig>(parsed));
-  if (config == nullptr || config->listen_port < 0 || config->listen_port > 65'535) std::abort();
+  if (config == nullptr || config->listen.empty()) std::abort();
+  for (const ListenAddress& address : config->listen) {
+    if (address.port < 0 || address.port > 65'535) std::abort();
+    if (!address.is_local() && !address.tls) std::abort();
+  }
   return 0;
 }
