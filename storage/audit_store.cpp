@@ -246,7 +246,7 @@ class AuditStore::Impl {
   // What is beyond the bound. Ids rise by one.
   void forget_oldest() {
     chain_->forget_before(connection_->query_integer("SELECT ifnull(max(id), 0) FROM change") -
-                         keep_ + 1);
+                          keep_ + 1);
     for (const std::string_view sql :
          {"DELETE FROM change WHERE id <= (SELECT max(id) FROM change) - ?1 AND state <> 0 "
           "AND id NOT IN (SELECT change FROM setting WHERE revert = 1)",

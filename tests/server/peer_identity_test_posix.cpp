@@ -102,8 +102,8 @@ class Child {
     pid_ = ::fork();
     if (pid_ == 0) {
       ::close(end_[1]);
-      const bool changed = ::setgroups(groups.size(), groups.data()) == 0 &&
-                           ::setgid(uid) == 0 && ::setuid(uid) == 0;
+      const bool changed = ::setgroups(groups.size(), groups.data()) == 0 && ::setgid(uid) == 0 &&
+                           ::setuid(uid) == 0;
       const int fd = changed ? connect() : -1;
       char byte = fd >= 0 ? '+' : '-';
       if (::write(ready_[1], &byte, 1) != 1) ::_exit(1);
@@ -203,8 +203,7 @@ TEST(PeerIdentityUnixTest, KnowsUserProcessAndItsOwnGroups) {
   const Fd other(pair[1]);
   const PeerIdentity peer = identify_peer(handle_of(one.fd), {});
   EXPECT_EQ(peer.standing, PeerStanding::kOwner);
-  EXPECT_EQ(peer.user,
-            "uid " + std::to_string(::geteuid()) + " pid " + std::to_string(::getpid()));
+  EXPECT_EQ(peer.user, "uid " + std::to_string(::geteuid()) + " pid " + std::to_string(::getpid()));
 }
 
 TEST(PeerIdentityUnixTest, KnowsAStrangerAndTheGroupsOfItsProcess) {
@@ -277,9 +276,11 @@ TEST(SocketOwnerTest, ReadsTheKernelsTable) {
   const auto owner = [&](const std::string& state, const std::string& uid,
                          const std::string& inode) {
     std::istringstream table(
-        "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout "
+        "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  "
+        "timeout "
         "inode\n"
-        "   0: 0100007F:1F90 0100007F:8FAE 01 00000000:00000000 00:00000000 00000000     0        0 "
+        "   0: 0100007F:1F90 0100007F:8FAE 01 00000000:00000000 00:00000000 00000000     0        "
+        "0 "
         "77 1\n"
         "   1: 0100007F:8FAE 0100007F:1F90 " +
         state + " 00000000:00000000 00:00000000 00000000  " + uid + "        0 " + inode +
