@@ -204,6 +204,9 @@ class Daemon::Impl {
     Result<std::unique_ptr<Store>> store;
     // Who reads a file that could not be written holds it so for the whole process.
     readers_.renew([&] { store = open_store(config_, db_path_, damage); });
+    std::string error = store ? std::string() : store.error().message;
+    if (!error.empty() && error != reopen_error_) spdlog::error("{}; it is tried again", error);
+    reopen_error_ = std::move(error);
     return store;
   }
 
@@ -279,6 +282,7 @@ class Daemon::Impl {
   std::map<std::string, RateMeter> rates_;  // guarded by rates_mutex_; its values guard themselves
   HealthBoard board_;
   const std::string db_path_;
+  std::string reopen_error_;  // the writer's thread only
   std::mutex epochs_mutex_;
   // EventWriter::epoch() when a source last asked for its position; guarded by epochs_mutex_.
   std::map<std::string, std::uint64_t> epochs_;
