@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -48,6 +49,9 @@ std::optional<AuditId> find_audit_subcategory(std::string_view guid_or_slug);  /
 
 // By AuditId. Nothing: the system does not know this subcategory (older than it).
 using AuditPolicy = std::array<std::optional<AuditFlags>, kAuditSubcategories>;
+
+// How a source asks what is audited at present.
+using AuditPolicyFn = std::function<Result<AuditPolicy>()>;
 
 // One digit per subcategory by id: success 1, failure 2, both 3, neither 0, unknown '-'. Equal
 // texts are equal policies.

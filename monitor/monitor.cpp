@@ -31,7 +31,7 @@ class Monitor::Impl {
   void repeat() {
     std::lock_guard lock(mutex_);
     for (auto& r : running_) {
-      if (!r->source->can_repeat()) continue;
+      if (!r->source->rereads()) continue;
       std::lock_guard run_lock(r->run_mutex);
       r->repeat = true;
       r->run_stop.request_stop();
@@ -48,7 +48,8 @@ class Monitor::Impl {
   std::vector<SourceStatus> status() const {
     std::lock_guard lock(mutex_);
     std::vector<SourceStatus> all;
-    for (const auto& r : running_) all.push_back({r->source->name(), r->report.snapshot()});
+    for (const auto& r : running_)
+      all.push_back({r->source->name(), r->report.snapshot(), r->source->rereads()});
     return all;
   }
 

@@ -33,6 +33,7 @@ class Monitor {
   struct SourceStatus {
     std::string name;
     SourceReport::Snapshot report;
+    bool rereads = true;
   };
   std::vector<SourceStatus> status() const;
 

@@ -1,10 +1,12 @@
 #pragma once
 // The list of sources: what `--source` can name.
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
 
+#include "monitor/audit_policy.h"
 #include "monitor/event_source.h"
 #include "storage/words.h"
 
@@ -12,20 +14,27 @@ namespace blockwatch {
 
 // One line per kind, for --help and for errors.
 inline constexpr std::string_view kSourceKinds =
-    "auto (windows on Windows, else none), windows (the live Security log), "
-    "netevent (drops that Windows tells without auditing, without process ids), evtx:FILE (import, "
+    "auto (windows on Windows, nflog:8470 on Linux), windows (the live Security log), "
+    "netevent (drops that Windows tells without auditing, without process ids), "
+    "nflog:GROUP (packets that Linux' firewall rules log to this group), evtx:FILE (import, "
     "then follow growth), dir:FOLDER (every event file that appears), "
     "stdin:jsonl, stdin:xml, none";
 
-// kInvalidArgument names what was expected. `none` gives a null pointer, and so does `auto` where
-// there is no live log.
-Result<std::unique_ptr<EventSource>> make_source(const std::string& spec, ActionSet record);
+// kInvalidArgument names what was expected. `none` gives a null pointer. `auto` fails with what is
+// in the way where there is no live source: kUnsupported, kPermission or kConflict. `policy` is for
+// sources that decide themselves what is audited.
+Result<std::unique_ptr<EventSource>> make_source(const std::string& spec, ActionSet record,
+                                                 const AuditPolicyFn& policy = {});
 
 // windows. Follows the live Security log. kUnsupported elsewhere.
 Result<std::unique_ptr<EventSource>> make_windows_source(ActionSet record);
 
 // netevent. Listens to the filtering engine. kUnsupported elsewhere.
 Result<std::unique_ptr<EventSource>> make_netevent_source(ActionSet record);
+
+// nflog:GROUP. Listens to a group of netfilter's. kUnsupported elsewhere.
+Result<std::unique_ptr<EventSource>> make_nflog_source(std::uint16_t group, ActionSet record,
+                                                       const AuditPolicyFn& policy);
 
 // evtx:FILE. Reads FILE, then whatever is added to it. The position is how the file was when it was
 // read to its end.

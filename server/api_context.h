@@ -11,11 +11,14 @@
 #include <vector>
 
 #include "server/audit_keeper.h"
+#include "server/backup_jobs.h"
 #include "server/embedded.h"
 #include "server/event_streams.h"
 #include "server/import_jobs.h"
 #include "server/page_cache.h"
 #include "server/reader_pool.h"
+#include "server/settings.h"
+#include "server/sessions.h"
 #include "storage/commit_signal.h"
 #include "storage/event_writer.h"
 #include "storage/words.h"
@@ -27,8 +30,12 @@ struct SourceStatus {
   std::string name;                    // as in Event::source
   std::string state;                   // starting, importing, following, finished, failed
   std::optional<std::int64_t> lag_ms;  // age of its newest event when it was stored
-  double rate_per_s = 0;               // records stored in the last minute, per second
-  std::string last_error;              // fit for the client; empty: none
+  // Records that only repeat others, and that were not to be recorded; none: it does not count
+  // them.
+  std::optional<std::uint64_t> folded;
+  std::optional<std::uint64_t> ignored;
+  double rate_per_s = 0;   // records stored in the last minute, per second
+  std::string last_error;  // fit for the client; empty: none
 };
 
 struct HealthCheck {
@@ -58,11 +65,15 @@ struct ApiContext {
   ImportJobs& imports;
   EventStreams& streams;
   AuditKeeper& audit;
+  BackupJobs& backups;
+  Settings& settings;
   std::function<ServiceStatus()> status;
   std::function<std::vector<SourceStatus>()> sources;
   std::function<std::vector<HealthCheck>()> health;
   std::span<const EmbeddedFile> files;
+  bool audit_changes = true;  // requests may change the audit policy
   std::unique_ptr<PageCache> pages = std::make_unique<PageCache>();
+  std::unique_ptr<Sessions> sessions = std::make_unique<Sessions>();
 };
 
 }  // namespace blockwatch

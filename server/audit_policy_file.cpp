@@ -1,11 +1,13 @@
 #include "server/audit_policy_file.h"
 
+#include <array>
 #include <fstream>
 #include <iterator>
 #include <utility>
 
 #include "monitor/audit_csv.h"
 #include "server/secret_file.h"
+#include "storage/file_path.h"
 
 namespace blockwatch {
 namespace {
@@ -81,14 +83,30 @@ std::unique_ptr<AuditPolicySource> make_file_audit_policy(std::filesystem::path 
   return std::make_unique<FileAuditPolicy>(std::move(path));
 }
 
+namespace {
+
+// The file that stands for the policy; empty where the system has its own.
+std::filesystem::path policy_file(const std::string& policy_path, const std::string& db_path) {
+  if (!policy_path.empty()) return to_path(policy_path);
+  if (system_audit_policy()) return {};
+  return to_path(db_path).parent_path() / "audit-policy.csv";
+}
+
+}  // namespace
+
 std::unique_ptr<AuditPolicySource> open_audit_policy(const std::string& policy_path,
                                                      const std::string& db_path) {
-  const auto to_path = [](const std::string& utf8) {
-    return std::filesystem::path(std::u8string(utf8.begin(), utf8.end()));
-  };
-  if (!policy_path.empty()) return make_file_audit_policy(to_path(policy_path));
-  if (auto system = system_audit_policy()) return system;
-  return make_file_audit_policy(to_path(db_path).parent_path() / "audit-policy.csv");
+  auto file = policy_file(policy_path, db_path);
+  return file.empty() ? system_audit_policy() : make_file_audit_policy(std::move(file));
+}
+
+Result<void> start_audit_policy(const std::string& policy_path, const std::string& db_path) {
+  constexpr AuditFlags kFailures{.failure = true};
+  const auto file = policy_file(policy_path, db_path);
+  std::error_code error;
+  if (file.empty() || std::filesystem::exists(file, error) || error) return {};
+  return make_file_audit_policy(file)->set(std::array{AuditSetting{kAuditConnection, kFailures},
+                                                      AuditSetting{kAuditPacketDrop, kFailures}});
 }
 
 }  // namespace blockwatch

@@ -18,4 +18,8 @@ std::unique_ptr<AuditPolicySource> make_file_audit_policy(std::filesystem::path 
 std::unique_ptr<AuditPolicySource> open_audit_policy(const std::string& policy_path,
                                                      const std::string& db_path);
 
+// Makes the file that would be read there, with blocked connections and dropped packets audited.
+// A policy that is there already stays as it is, the system's too.
+Result<void> start_audit_policy(const std::string& policy_path, const std::string& db_path);
+
 }  // namespace blockwatch

@@ -1,10 +1,13 @@
 #include "storage/audit_store.h"
 
+#include <algorithm>
 #include <atomic>
+#include <limits>
 #include <mutex>
 #include <optional>
 #include <utility>
 
+#include "storage/audit_chain_internal.h"
 #include "storage/sqlite_internal.h"
 #include "storage/store_file.h"
 
@@ -13,7 +16,7 @@ namespace {
 
 // "BlkA"
 constexpr int kApplicationId = 0x426c6b41;
-constexpr int kSchemaVersion = 1;
+constexpr int kSchemaVersion = 2;
 
 // Ids are never used again: an address of a change stays what it was.
 constexpr const char* kTables = R"sql(
@@ -50,9 +53,11 @@ CREATE INDEX setting_pending ON setting(subcategory) WHERE revert = 1;
 CREATE TABLE last_policy(id INTEGER PRIMARY KEY CHECK(id = 1), policy TEXT NOT NULL);
 )sql";
 
+constexpr std::uint32_t kEverything = std::numeric_limits<std::uint32_t>::max();
+
 constexpr std::string_view kChangeColumns =
-    "SELECT id, time, who, client, cause, state, backup, restores, reverts, revert_time, error "
-    "FROM change ";
+    "SELECT id, time, who, client, cause, state, backup, restores, reverts, revert_time, error, "
+    "peer, token_id FROM change ";
 
 std::optional<std::int64_t> optional_at(const SqlStatement& row, int column) {
   return row.is_null(column) ? std::nullopt : std::optional(row.integer(column));
@@ -107,7 +112,7 @@ class AuditStore::Impl {
       fails_ = true;
       const Error error = to_error(e, "use the trail of the audit policy");
       // What is in its place by the next use may be whole.
-      if (error.code == ErrorCode::kCorrupt || error.code == ErrorCode::kIo) connection_.reset();
+      if (error.code == ErrorCode::kCorrupt || error.code == ErrorCode::kIo) disconnect();
       return tl::unexpected(error);
     }
   }
@@ -126,13 +131,15 @@ class AuditStore::Impl {
     row->bind_text(2, backup.who);
     row->bind_text(3, backup.policy);
     row->run();
-    return sqlite3_last_insert_rowid(connection_->handle());
+    const std::int64_t id = sqlite3_last_insert_rowid(connection_->handle());
+    chain_->append(AuditEntryKind::kBackup, id, backup_text(backup));
+    return id;
   }
 
   std::int64_t insert(const AuditChangeRecord& change) {
     auto row = connection_->use(
         "INSERT INTO change(time, who, client, cause, state, backup, restores, reverts, "
-        "revert_time, error) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, '')");
+        "revert_time, error, peer, token_id) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, '', ?, ?)");
     row->bind(1, change.time.ticks);
     row->bind_text(2, change.who);
     row->bind_text(3, change.client);
@@ -143,6 +150,8 @@ class AuditStore::Impl {
     row->bind_optional(8, change.reverts);
     row->bind_optional(
         9, change.revert_time ? std::optional(change.revert_time->ticks) : std::nullopt);
+    row->bind_text(10, change.peer);
+    row->bind_text(11, change.token_id);
     row->run();
     const std::int64_t id = sqlite3_last_insert_rowid(connection_->handle());
     auto setting = connection_->use(
@@ -155,6 +164,7 @@ class AuditStore::Impl {
       setting->bind(4, one.after);
       setting->run();
     }
+    chain_->append(AuditEntryKind::kBegin, id, begin_text(change));
     return id;
   }
 
@@ -165,6 +175,7 @@ class AuditStore::Impl {
     row->bind(2, static_cast<std::int64_t>(state));
     row->bind_text(3, error);
     row->run();
+    chain_->append(AuditEntryKind::kFinish, change.id, finish_text(state, error));
     if (state == AuditState::kDone) end_earlier_reverts(change);
     set_last_policy(policy);
     return change.id;
@@ -190,6 +201,8 @@ class AuditStore::Impl {
     change.reverts = optional_at(row, 8);
     if (!row.is_null(9)) change.revert_time = Timestamp{row.integer(9)};
     change.error = text_at(row, 10);
+    change.peer = text_at(row, 11);
+    change.token_id = text_at(row, 12);
     auto setting = connection_->use(
         "SELECT subcategory, before, after, revert_to, revert FROM setting WHERE change = ? "
         "ORDER BY subcategory");
@@ -232,6 +245,8 @@ class AuditStore::Impl {
 
   // What is beyond the bound. Ids rise by one.
   void forget_oldest() {
+    chain_->forget_before(connection_->query_integer("SELECT ifnull(max(id), 0) FROM change") -
+                         keep_ + 1);
     for (const std::string_view sql :
          {"DELETE FROM change WHERE id <= (SELECT max(id) FROM change) - ?1 AND state <> 0 "
           "AND id NOT IN (SELECT change FROM setting WHERE revert = 1)",
@@ -245,23 +260,39 @@ class AuditStore::Impl {
     }
   }
 
+  void forget_oldest_refusals() { chain_->forget_refusals(std::min(keep_, kKeptAuditRefusals)); }
+
+  AuditChainReport check_chain() {
+    AuditChainReport report = chain_->check();
+    if (report.fault.empty()) report.fault = fault_of_changes();
+    if (report.fault.empty()) report.fault = fault_of_backups();
+    return report;
+  }
+
   SqlConnection& connection() { return *connection_; }
+  AuditChain& chain() { return *chain_; }
 
  private:
+  void disconnect() {
+    chain_.reset();
+    connection_.reset();
+  }
+
   Result<void> connect_locked() {
     if (auto made = create_private_file(path_); !made) return made;
     try {
       connection_.emplace(path_, SqlConnection::Mode::kCreate);
+      chain_.emplace(*connection_);
       // Without a log beside it: processes may come and go. EXTRA also makes the end of a
       // transaction durable, not only its writes.
       connection_->execute("PRAGMA journal_mode = DELETE");
       connection_->execute("PRAGMA synchronous = EXTRA");
       auto migrated = migrate();
       if (migrated) return {};
-      connection_.reset();
+      disconnect();
       return make_error(migrated.error().code, path_ + ": " + migrated.error().message);
     } catch (const SQLite::Exception& e) {
-      connection_.reset();
+      disconnect();
       return tl::unexpected(to_error(e, "open " + path_));
     }
   }
@@ -277,12 +308,73 @@ class AuditStore::Impl {
     if (version > kSchemaVersion) {
       return make_error(ErrorCode::kUnsupported, "the file was written by a newer Blockwatch");
     }
-    if (fresh) {
-      connection_->execute(kTables);
+    if (fresh) connection_->execute(kTables);
+    if (fresh || version < kSchemaVersion) {
+      connection_->execute(AuditChain::tables());
+      seal_what_is_there();
       connection_->execute("PRAGMA application_id = " + std::to_string(kApplicationId));
       connection_->execute("PRAGMA user_version = " + std::to_string(kSchemaVersion));
     }
     transaction.commit();
+    return {};
+  }
+
+  // What an older version has left; from here on a change of it is noticed.
+  void seal_what_is_there() {
+    for (const AuditBackupRecord& backup :
+         select_backups("WHERE id > ?1 ORDER BY id LIMIT ?2", {0, kEverything})) {
+      chain_->append(AuditEntryKind::kBackup, backup.id, backup_text(backup));
+    }
+    for (const AuditChangeRecord& change : select_changes("ORDER BY id", {})) {
+      chain_->append(AuditEntryKind::kBegin, change.id, begin_text(change));
+      if (change.state == AuditState::kStarted) continue;
+      chain_->append(AuditEntryKind::kFinish, change.id, finish_of(change));
+    }
+  }
+
+  // Put back is a state that a later change has brought about.
+  static std::string finish_of(const AuditChangeRecord& change) {
+    const bool reverted = change.state == AuditState::kReverted;
+    return finish_text(reverted ? AuditState::kDone : change.state, change.error);
+  }
+
+  std::string fault_of_changes() {
+    const std::int64_t covered =
+        connection_->query_integer("SELECT ifnull(min(subject), 0) FROM entry WHERE kind = 1");
+    const auto bare = connection_->query_integer(
+        "SELECT ifnull(min(subject), 0) FROM entry WHERE kind = 1 "
+        "AND subject NOT IN (SELECT id FROM change)");
+    if (bare != 0) return "change " + std::to_string(bare) + " is missing";
+    for (const AuditChangeRecord& change : select_changes("ORDER BY id", {})) {
+      if (change.id < covered) continue;
+      const auto begun = chain_->text_of(AuditEntryKind::kBegin, change.id);
+      const auto finished = chain_->text_of(AuditEntryKind::kFinish, change.id);
+      const bool open = change.state == AuditState::kStarted;
+      bool fits = begun == begin_text(change) && finished.has_value() != open &&
+                  (open || *finished == finish_of(change));
+      if (change.state == AuditState::kReverted) {
+        auto by = connection_->use("SELECT 1 FROM change WHERE reverts = ? AND state IN (1, 3)");
+        by->bind(1, change.id);
+        fits = fits && by->step();
+      }
+      if (!fits) return "change " + std::to_string(change.id) + " was changed";
+    }
+    return {};
+  }
+
+  std::string fault_of_backups() {
+    auto rows = connection_->use(
+        "SELECT subject FROM entry WHERE kind = 0 AND subject NOT IN (SELECT id FROM backup) "
+        "AND subject > (SELECT ifnull(max(subject), 0) FROM entry WHERE kind = 0) - ?");
+    rows->bind(1, keep_);
+    if (rows->step()) return "backup " + std::to_string(rows->integer(0)) + " is missing";
+    for (const AuditBackupRecord& backup :
+         select_backups("WHERE id > ?1 ORDER BY id LIMIT ?2", {0, kEverything})) {
+      const auto kept = chain_->text_of(AuditEntryKind::kBackup, backup.id);
+      if (kept && *kept != backup_text(backup)) {
+        return "backup " + std::to_string(backup.id) + " was changed";
+      }
+    }
     return {};
   }
 
@@ -309,6 +401,7 @@ class AuditStore::Impl {
   std::atomic<bool> fails_{false};
   std::mutex mutex_;
   std::optional<SqlConnection> connection_;  // guarded by mutex_; none: to be opened
+  std::optional<AuditChain> chain_;          // of the connection
 };
 
 AuditStore::AuditStore(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -362,6 +455,36 @@ Result<void> AuditStore::add_done(AuditChangeRecord& change, const std::string& 
   if (!id) return tl::unexpected(id.error());
   change.state = AuditState::kDone;
   return {};
+}
+
+Result<void> AuditStore::add_refusal(AuditRefusal& refusal) {
+  const auto id = impl_->write([&] {
+    impl_->chain().append(refusal);
+    impl_->forget_oldest_refusals();
+    return refusal.id;
+  });
+  return id ? Result<void>() : tl::unexpected(id.error());
+}
+
+Result<std::vector<AuditRefusal>> AuditStore::refusals(const AuditListQuery& query) {
+  return impl_->read([&] {
+    auto rows = impl_->connection().use(
+        "SELECT id, time, operation, who, client, peer, token_id, status, counted FROM refusal "
+        "WHERE ?1 = 0 OR id < ?1 ORDER BY id DESC LIMIT ?2");
+    rows->bind(1, query.before);
+    rows->bind(2, query.limit);
+    std::vector<AuditRefusal> refusals;
+    while (rows->step()) refusals.push_back(refusal_at(*rows));
+    return refusals;
+  });
+}
+
+Result<AuditChainReport> AuditStore::check_chain() {
+  return impl_->read([&] { return impl_->check_chain(); });
+}
+
+Result<std::string> AuditStore::chain_head() {
+  return impl_->read([&] { return impl_->chain().head(); });
 }
 
 Result<std::string> AuditStore::last_policy() {

@@ -8,6 +8,7 @@
 #include "storage/row_internal.h"
 #include "storage/schema.h"
 #include "storage/set_aside.h"
+#include "storage/settings_internal.h"
 #include "storage/store_file.h"
 #include "storage/store_internal.h"
 #include "storage/words.h"
@@ -66,6 +67,10 @@ Store::Impl::Impl(const StoreOptions& options)
       runs_(connection_),
       run_writer_(connection_, run_rows_),
       inserter_(connection_) {
+  // Of a new file; where it is so already, this would write.
+  if (connection_.query_integer("PRAGMA auto_vacuum") == 0) {
+    connection_.execute("PRAGMA auto_vacuum = INCREMENTAL");
+  }
   connection_.execute("PRAGMA busy_timeout = " + std::to_string(kBusyTimeoutMs));
   connection_.execute("PRAGMA cache_size = -" + std::to_string(kCacheKib));
   connection_.execute("PRAGMA journal_mode = WAL");
@@ -100,6 +105,12 @@ void Store::Impl::learn(const StoreState& state) {
   rows->bind(1, static_cast<std::int64_t>(runs_.indexed_seq()));
   while (rows->step()) pending_.push_back(index_row_at(*rows));
   ticks_ = std::make_unique<TickIndex>(connection_, *interner_, runs_, pending_);
+}
+
+void Store::Impl::checkpoint() {
+  sqlite3* db = connection_.handle();
+  int code = sqlite3_wal_checkpoint_v2(db, nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
+  if (code != SQLITE_OK) throw SQLite::Exception(db, code);
 }
 
 std::vector<AppendResult> Store::Impl::append(std::span<const EventBatch> batches) {
@@ -296,6 +307,31 @@ Result<std::uint64_t> Store::delete_oldest(std::uint64_t max_rows, Timestamp hor
   }
 }
 
+Result<bool> Store::clean_up(bool shrink) {
+  try {
+    return impl_->clean_up(shrink);
+  } catch (const SQLite::Exception& e) {
+    return tl::unexpected<Error>(to_error(e, "clean up the store"));
+  }
+}
+
+Result<StoredSettings> Store::settings() {
+  try {
+    return read_settings(impl_->connection());
+  } catch (const SQLite::Exception& e) {
+    return tl::unexpected<Error>(to_error(e, "read the settings"));
+  }
+}
+
+Result<void> Store::save(const StoredSettings& settings) {
+  try {
+    write_settings(impl_->connection(), settings);
+    return {};
+  } catch (const SQLite::Exception& e) {
+    return tl::unexpected<Error>(to_error(e, "write the settings"));
+  }
+}
+
 Result<std::uint64_t> Store::used_bytes() {
   try {
     SqlConnection& connection = impl_->connection();
@@ -339,9 +375,7 @@ Result<void> Store::limit_pages(std::uint32_t pages) {
 
 Result<void> Store::checkpoint() {
   try {
-    sqlite3* db = impl_->connection().handle();
-    int code = sqlite3_wal_checkpoint_v2(db, nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
-    if (code != SQLITE_OK) throw SQLite::Exception(db, code);
+    impl_->checkpoint();
     return {};
   } catch (const SQLite::Exception& e) {
     return tl::unexpected<Error>(to_error(e, "checkpoint the store"));

@@ -14,6 +14,7 @@
 #include "storage/event.h"
 #include "storage/query.h"
 #include "storage/result.h"
+#include "storage/settings.h"
 
 namespace blockwatch {
 
@@ -85,8 +86,17 @@ class Store {
   // Returns how many went. Readers see a gap up to the highest deleted seq.
   Result<std::uint64_t> delete_oldest(std::uint64_t max_rows, Timestamp horizon);
 
-  // Bytes of the file that hold something: what deleted rows leave is used again, not given back.
+  // What deletions leave, in small slices: lists of the index, too many facts of coverage and, if
+  // `shrink`, free pages, while they are more than a tenth of the file; fewer are used again.
+  // (Files made before pages could be given back keep them until a copy takes their place:
+  // backup.h.) False: nothing was left to do.
+  Result<bool> clean_up(bool shrink);
+
+  // Bytes of the file that hold something.
   Result<std::uint64_t> used_bytes();
+
+  Result<StoredSettings> settings();
+  Result<void> save(const StoredSettings& settings);
   Result<std::uint64_t> newest_seq();
   // By the clock of then; none: nothing is stored.
   Result<std::optional<Timestamp>> newest_received();

@@ -6,11 +6,13 @@
 #include <condition_variable>
 #include <deque>
 #include <exception>
+#include <future>
 #include <mutex>
 #include <optional>
 #include <span>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "storage/retention_clock.h"
@@ -30,6 +32,9 @@ constexpr auto kCommitPause = milliseconds(10);
 constexpr std::uint64_t kEnoughEvents = 1024;
 constexpr std::uint64_t kRetentionSlice = 2'000;
 constexpr auto kRetentionEvery = std::chrono::minutes(1);
+// Between slices, so that a long deletion leaves the processor and the disk to others.
+constexpr auto kSlicePause = milliseconds(5);
+constexpr auto kChangePatience = std::chrono::seconds(8);
 constexpr auto kFirstRetry = milliseconds(50);
 constexpr auto kLastRetry = milliseconds(5'000);
 
@@ -55,11 +60,10 @@ class EventWriter::Impl {
     std::unique_lock lock(mutex_);
     std::uint64_t events = batch.list.events.size();
     auto fits = [&] {
-      return stopping_ || queued_events_ == 0 || queued_events_ + events <= kMaxQueuedEvents;
+      return stopping_ || queue_.empty() ||
+             (queued_events_ + events <= kMaxQueuedEvents && queue_.size() < kMaxQueuedBatches);
     };
-    if (!room_.wait(lock, stop_asked, fits) || stopping_ || stop_asked.stop_requested()) {
-      return false;
-    }
+    if (!room_.wait(lock, stop_asked, fits) || stopping_) return false;
     queued_events_ += events;
     queue_.push_back({std::move(batch), std::move(done)});
     work_.notify_one();
@@ -78,6 +82,33 @@ class EventWriter::Impl {
     if (thread_.joinable()) thread_.join();
     std::lock_guard lock(mutex_);
     return queue_.empty();
+  }
+
+  Result<void> change_settings(const StoredSettings& settings, RetentionOptions retention) {
+    std::future<Result<void>> done;
+    {
+      std::lock_guard lock(mutex_);
+      if (stopping_) return make_error(ErrorCode::kUnavailable, "the program is stopping");
+      change_ = std::packaged_task<Result<void>()>([this, settings, retention]() -> Result<void> {
+        if (!store_) return make_error(ErrorCode::kUnavailable, "the store is not open");
+        auto saved = store_->save(settings);
+        if (saved) {
+          retention_ = retention;
+          next_retention_ = Clock::now();
+        }
+        return saved;
+      });
+      done = change_->get_future();
+    }
+    work_.notify_one();
+    if (done.wait_for(kChangePatience) != std::future_status::ready && take_back_change()) {
+      return make_error(ErrorCode::kUnavailable, "the store cannot be written at the moment");
+    }
+    try {
+      return done.get();
+    } catch (const std::exception&) {  // never made: another one came, or the program stops
+      return make_error(ErrorCode::kUnavailable, "the settings could not be kept");
+    }
   }
 
   WriterCounters counters() const {
@@ -99,6 +130,12 @@ class EventWriter::Impl {
   std::uint64_t epoch() const { return epoch_; }
 
  private:
+  // False: it is being made.
+  bool take_back_change() {
+    std::lock_guard lock(mutex_);
+    return std::exchange(change_, std::nullopt).has_value();
+  }
+
   struct Item {
     EventBatch batch;
     Done done;
@@ -117,7 +154,14 @@ class EventWriter::Impl {
       bool stopping = false;
       {
         std::unique_lock lock(mutex_);
-        work_.wait_until(lock, next_retention_, [&] { return stopping_ || !queue_.empty(); });
+        work_.wait_until(lock, next_retention_,
+                         [&] { return stopping_ || change_ || !queue_.empty(); });
+        if (change_) {
+          auto change = *std::exchange(change_, std::nullopt);
+          lock.unlock();
+          change();
+          continue;
+        }
         if (!queue_.empty()) {
           work_.wait_until(lock, last_commit_ + kCommitPause,
                            [&] { return stopping_ || queued_events_ >= kEnoughEvents; });
@@ -132,7 +176,7 @@ class EventWriter::Impl {
       // In turns while batches wait, so that a source that never rests cannot outgrow the bound.
       bool due = !stopping && Clock::now() >= next_retention_;
       if (due && (taken == 0 || committed_last)) {
-        retain_once();
+        retain_once(/*idle=*/taken == 0);
         committed_last = false;
         continue;
       }
@@ -143,7 +187,7 @@ class EventWriter::Impl {
         committed_last = true;
         continue;
       }
-      if (store_ && retain_once()) continue;  // may cure a full disk
+      if (store_ && retain_once(/*idle=*/false)) continue;  // may cure a full disk
       if (!wait_to_retry(retry)) return;
     }
   }
@@ -175,6 +219,7 @@ class EventWriter::Impl {
     store_ = std::move(*opened);
     damage_.clear();
     retention_clock_.reset();
+    if (supply_.retention) retention_ = supply_.retention();
     if (!store_->set_aside().empty()) {
       commit_doubted_ = retention_doubted_ = false;
       ++epoch_;
@@ -292,24 +337,33 @@ class EventWriter::Impl {
     }
   }
 
-  // One slice; it is due again at once while there is more to delete. True: rows were deleted.
-  bool retain_once() {
+  // One slice; it is due again soon while there is more to do. True: something went.
+  bool retain_once(bool idle) {
     next_retention_ = Clock::now() + kRetentionEvery;
-    Result<std::uint64_t> deleted = std::uint64_t{0};
+    Result<bool> done = false;
     try {
-      deleted = delete_slice();
+      done = retain_slice(idle);
     } catch (const std::exception& e) {
-      deleted = make_error(ErrorCode::kInternal, e.what());
+      done = make_error(ErrorCode::kInternal, e.what());
     }
-    if (deleted) retention_doubted_ = false;
-    if (!deleted) doubt(retention_doubted_, deleted.error());
+    if (done) retention_doubted_ = false;
+    if (!done) doubt(retention_doubted_, done.error());
     std::lock_guard lock(mutex_);
     retention_error_ =
-        deleted ? Error{}
-                : Error{deleted.error().code, "retention failed: " + deleted.error().message};
-    if (!deleted || *deleted == 0) return false;
-    next_retention_ = Clock::now();
+        done ? Error{} : Error{done.error().code, "retention failed: " + done.error().message};
+    if (!done || !*done) return false;
+    next_retention_ = Clock::now() + kSlicePause;
     return true;
+  }
+
+  Result<bool> retain_slice(bool idle) {
+    // First what takes room without rows: it counts as used.
+    auto swept = store_->clean_up(/*shrink=*/false);
+    if (!swept || *swept) return swept;
+    auto deleted = delete_slice();
+    if (!deleted) return tl::unexpected<Error>(deleted.error());
+    if (*deleted > 0) return true;
+    return idle ? store_->clean_up(/*shrink=*/true) : Result<bool>(false);
   }
 
   Result<std::uint64_t> delete_slice() {
@@ -346,7 +400,7 @@ class EventWriter::Impl {
 
   std::unique_ptr<Store> store_;  // the writer's thread only; null: to be opened
   CommitSignal& signal_;
-  const RetentionOptions retention_;
+  RetentionOptions retention_;    // the writer's thread only
   const StoreSupply supply_;
   std::atomic<std::uint64_t> epoch_{0};
   // The writer's thread only, as what follows. What the store must be opened without; empty:
@@ -362,8 +416,10 @@ class EventWriter::Impl {
   mutable std::mutex mutex_;
   std::condition_variable_any room_;
   std::condition_variable work_;
-  std::deque<Item> queue_;                          // guarded by mutex_
-  std::uint64_t queued_events_ = 0;                 // guarded by mutex_
+  std::deque<Item> queue_;           // guarded by mutex_
+  std::uint64_t queued_events_ = 0;  // guarded by mutex_
+  // Of the settings, to be made on the writer's thread; guarded by mutex_.
+  std::optional<std::packaged_task<Result<void>()>> change_;
   WriterCounters counters_;                         // guarded by mutex_
   Error retention_error_;                           // guarded by mutex_; empty: the last went well
   std::optional<Clock::time_point> failing_since_;  // guarded by mutex_
@@ -383,6 +439,11 @@ bool EventWriter::push(EventBatch batch, Done done, const std::stop_token& stop)
 }
 
 bool EventWriter::stop(std::uint32_t drain_ms) { return impl_->stop(drain_ms); }
+
+Result<void> EventWriter::change_settings(const StoredSettings& settings,
+                                          RetentionOptions retention) {
+  return impl_->change_settings(settings, retention);
+}
 
 WriterCounters EventWriter::counters() const { return impl_->counters(); }
 

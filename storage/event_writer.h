@@ -33,6 +33,8 @@ struct StoreSupply {
   // `damage`: what is wrong with the store it had, which is closed; empty: nothing is known to be.
   // Empty function: a store that fails is tried for ever.
   std::function<Result<std::unique_ptr<Store>>(const std::string& damage)> open;
+  // What is in force once it is open; empty: what it was.
+  std::function<RetentionOptions()> retention;
   // A damaged store was set aside and this one begun: sources may start again.
   std::function<void()> begun_anew;
 };
@@ -52,7 +54,9 @@ class EventWriter {
   EventWriter(const EventWriter&) = delete;
   EventWriter& operator=(const EventWriter&) = delete;
 
-  // Waits while the queue is full (kMaxQueuedEvents). False: stopping, the batch was not taken.
+  // Waits while the queue is full (kMaxQueuedEvents, kMaxQueuedBatches), until `stop`. False: the
+  // batch was not taken. Where there is room it is taken after `stop` too: the last of a source that
+  // cannot be read anew.
   // A batch that was taken is committed, tried again as long as the store fails (disk full, locked)
   // until the program stops.
   bool push(EventBatch batch, Done done, const std::stop_token& stop);
@@ -61,6 +65,10 @@ class EventWriter {
   // False: some batches could not be committed in time; their positions were not committed either.
   bool stop(std::uint32_t drain_ms = 4000);
 
+  // Keeps the settings in the store; once they are there, retention follows `retention`.
+  // kUnavailable: not within a few seconds, as the store fails; they may come into force yet.
+  Result<void> change_settings(const StoredSettings& settings, RetentionOptions retention);
+
   WriterCounters counters() const;
 
   // Rises when a new store is begun. A source's batches carry what it was before the source asked
@@ -68,6 +76,7 @@ class EventWriter {
   std::uint64_t epoch() const;
 
   static constexpr std::uint64_t kMaxQueuedEvents = 32'768;
+  static constexpr std::size_t kMaxQueuedBatches = 4'096;
 
  private:
   class Impl;

@@ -13,7 +13,9 @@
 #include "storage/event_store.h"
 #include "storage/index_filter.h"
 #include "storage/interner_internal.h"
+#include "storage/received_times_internal.h"
 #include "storage/rollups_internal.h"
+#include "storage/row_finder_internal.h"
 #include "storage/row_inserter_internal.h"
 #include "storage/run_filter_internal.h"
 #include "storage/run_index_internal.h"
@@ -50,6 +52,8 @@ class Store::Impl {
   SqlConnection& connection() { return connection_; }
   std::vector<AppendResult> append(std::span<const EventBatch> batches);
   std::uint64_t delete_oldest(std::uint64_t max_rows, Timestamp horizon);
+  bool clean_up(bool shrink_too);
+  void checkpoint();
   // What is known of the file may be wrong: it is read again before it is used.
   void forget();
 
@@ -62,6 +66,7 @@ class Store::Impl {
   };
   AppendResult append_one(const EventBatch& batch, Timestamp received, StoreState& state,
                           Appended& appended);
+  bool shrink();
   void update_source(const EventBatch& batch, const AppendResult& result, Timestamp received);
   // Reads what append() needs to know of the file.
   void learn(const StoreState& state);
@@ -77,6 +82,7 @@ class Store::Impl {
   std::unique_ptr<Interner> interner_;
   std::unique_ptr<TickIndex> ticks_;
   std::vector<IndexRow> pending_;  // the rows that no run has, by seq
+  bool shrunk_ = false;            // since the last checkpoint
   std::string raw_row_;            // scratch
 };
 
@@ -171,6 +177,8 @@ class StoreReader::Impl {
   Dictionary dictionary_;
   StoreState state_;  // of the question
   RunIndex runs_;
+  RowFinder finder_;
+  ReceivedTimes received_;
   std::vector<IndexRow> tail_;
   std::uint64_t tail_newest_ = 0;   // every row up to here that no run has is in tail_
   std::uint64_t tail_indexed_ = 0;  // runs_.indexed_seq() when tail_ was read

@@ -18,7 +18,7 @@ constexpr const char* kUnmapFile = "PRAGMA mmap_size = 0";
 // When a reader finds a new commit, SQLite unmaps the file, which takes milliseconds when much of
 // it was read. A question that read so many rows and blocks does it itself; the next one may be
 // small.
-constexpr std::uint64_t kReadsToUnmap = 256;
+constexpr std::uint64_t kReadsToUnmap = 2048;
 // A tail looks at no more rows than this in one call, so that a filter that matches nothing costs
 // many short questions instead of a long one.
 constexpr std::uint64_t kTailWindow = 20'000;
@@ -34,7 +34,9 @@ StoreReader::Impl::Impl(std::string path, std::shared_ptr<AnswerMemo> memo,
       path_(std::move(path)),
       connection_(path_, mode),
       dictionary_(connection_),
-      runs_(connection_) {
+      runs_(connection_),
+      finder_(connection_),
+      received_(connection_) {
   connection_.execute("PRAGMA query_only = 1");
   connection_.execute("PRAGMA wal_autocheckpoint = 0");
   connection_.execute(kMapFile);
@@ -135,7 +137,7 @@ Tail StoreReader::Impl::tail(const TailQuery& query) {
     tail.facts = coverage_between(connection_, after, tail.covered_seq);
     return tail;
   }
-  RowReader reader(connection_, dictionary_, tail.list, query.raw);
+  RowReader reader(received_, dictionary_, tail.list, query.raw);
   auto rows = connection_.use(std::string("SELECT ") + kRowColumns + (query.raw ? ", e.raw" : "") +
                               " FROM event e WHERE e.seq > ? AND e.seq <= ? ORDER BY e.seq");
   rows->bind(1, static_cast<std::int64_t>(after));
@@ -152,7 +154,7 @@ Tail StoreReader::Impl::tail(const TailQuery& query) {
 
 Result<EventList> StoreReader::Impl::event(std::uint64_t seq) {
   EventList list;
-  RowReader reader(connection_, dictionary_, list, true);
+  RowReader reader(received_, dictionary_, list, true);
   auto row = connection_.use(std::string("SELECT ") + kRowColumns +
                              ", e.raw FROM event e WHERE e.seq = ?");
   row->bind(1, static_cast<std::int64_t>(seq));

@@ -27,8 +27,26 @@ std::string protocol_word(const Event& event) {
   return (name.empty() ? "protocol " + std::to_string(*event.protocol) : std::string(name)) + " ";
 }
 
+std::string_view firewall(const Event& event) {
+  return is_netfilter(event) ? "Netfilter " : "Windows ";
+}
+
+// Of a packet of netfilter's: what the note about its process means.
+std::string_view unnamed_process(const Event& event) {
+  const std::string_view note = note_of(event, kProcessNote);
+  if (note == "gone") return "a process that was gone when it was looked for";
+  if (note == "hidden") return "a process that Blockwatch may not see";
+  if (note == "not asked")
+    return "a process that was not looked for, as there were so many packets";
+  return "no process";
+}
+
 std::string owner(const Event& event) {
+  if (is_netfilter(event) && event.process_id && event.application.empty()) {
+    return "process " + std::to_string(*event.process_id);
+  }
   if (event.application.empty()) {
+    if (is_netfilter(event)) return std::string(unnamed_process(event));
     return event.source == kNetEventSource ? "a process that was not recorded" : "no process";
   }
   std::string text(event.application);
@@ -78,20 +96,28 @@ std::string what_happened(const Event& event) {
       return "Windows " + verb + owner(event) + (permitted ? " to bind" : " from binding") +
              " to " + protocol_word(event) + end_point(event.local_address, event.local_port) + ".";
     case Scope::kConnection:
-      return "Windows " + verb + with_article(traffic(event, "connection")) + " for " +
-             owner(event) + ".";
+      return std::string(firewall(event)) + verb + with_article(traffic(event, "connection")) +
+             " for " + owner(event) + ".";
     case Scope::kPacket:
       break;
   }
   if (event.event_id == 5150 || event.event_id == 5151) {
     return "Windows dropped a network frame at the hardware-address (MAC) layer.";
   }
-  return "Windows dropped " + with_article(traffic(event, "packet")) + "; it belonged to " +
-         owner(event) + ".";
+  return std::string(firewall(event)) + "dropped " + with_article(traffic(event, "packet")) +
+         "; it belonged to " + owner(event) + ".";
 }
 
 std::string filter_text(const Event& event) {
   std::string text;
+  if (is_netfilter(event)) {
+    if (event.filter_id) text += " by the rule with handle " + std::to_string(*event.filter_id);
+    if (!event.filter_name.empty()) {
+      text += " that logs with the prefix \"" + std::string(event.filter_name) + "\"";
+    }
+    if (!event.layer.empty()) text += " at the hook " + std::string(event.layer);
+    return text.empty() ? "" : " It was logged" + text + ".";
+  }
   if (event.filter_id.value_or(0) != 0) {
     text += " by filter " + std::to_string(*event.filter_id);
     if (!event.filter_name.empty()) text += " \"" + std::string(event.filter_name) + "\"";
@@ -104,6 +130,7 @@ std::string why(const Event& event, const Finding& finding) {
   const std::string_view provider = note_of(event, kFilterProviderNote);
   switch (finding.reason) {
     case Reason::kRule:
+      if (event.filter_origin.empty()) return "";  // the prefix is all that is known of the rule
       return " A firewall rule decided it: " + std::string(event.filter_origin) + ".";
     case Reason::kDefaultInbound:
       return " No rule allows it, and inbound traffic is blocked unless a rule allows it.";
@@ -146,6 +173,14 @@ std::string why(const Event& event, const Finding& finding) {
 
 // What kind of observation it is, so that a drop is not taken for an attack, nor counted twice.
 std::string kind_of(const Event& event, const Finding& finding) {
+  if (is_netfilter(event)) {
+    const std::string_view packets = note_of(event, kPacketsNote);
+    if (!packets.empty()) {
+      return " It stands for " + std::string(packets) + " packets, of which this was the last.";
+    }
+    return event.event_id == 5157 ? " It is the first packet of its flow; repeats are counted."
+                                  : "";
+  }
   switch (event.event_id) {
     case 5031:
       return " It is about the application as a whole, not about one connection.";
@@ -186,6 +221,8 @@ std::vector<std::string> evidence_of(const Event& event, const Finding& finding)
   add("filter_provider", note_of(event, kFilterProviderNote));
   add("service", note_of(event, kServiceNote));
   add("missing_capability", note_of(event, kCapabilityNote));
+  add("process", note_of(event, kProcessNote));
+  add("packets", note_of(event, kPacketsNote));
   add("layer", event.layer);
   if (event.layer_id) add("layer_id", std::to_string(*event.layer_id));
   if (finding.basis == Basis::kNoProcess || finding.basis == Basis::kDiscardLayer) {

@@ -13,6 +13,10 @@ inline constexpr std::string_view kServiceNote = "blockwatch.service";
 inline constexpr std::string_view kFilterProviderNote = "blockwatch.filter_provider";
 // What a store application would need to be let through, of a net event that tells so.
 inline constexpr std::string_view kCapabilityNote = "blockwatch.missing_capability";
+// Of a packet that netfilter logged: why no process is named ("gone", "no listener", "hidden", "not
+// asked"), and how many packets of its flow it stands for, when there were more than one.
+inline constexpr std::string_view kProcessNote = "blockwatch.process";
+inline constexpr std::string_view kPacketsNote = "blockwatch.packets";
 
 // Empty when there is no such note.
 inline std::string_view note_of(const Event& event, std::string_view name) noexcept {

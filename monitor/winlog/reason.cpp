@@ -71,6 +71,7 @@ Finding find_reason(const Event& event, std::optional<Reason> default_filter) no
     return {Reason::kRule, Basis::kFilterOriginIsRule};
   }
   if (permitted) return {};
+  if (is_netfilter(event)) return {Reason::kRule, Basis::kEventId};  // only rules log
   if (event.event_id == 5031) return {Reason::kQueryUser, Basis::kEventId};
   const bool net_event = event.source == kNetEventSource;
   if (net_event && !note_of(event, kCapabilityNote).empty()) {

@@ -12,6 +12,12 @@ namespace blockwatch::winlog {
 // The source of net events. They name no process, so that its absence proves nothing.
 inline constexpr std::string_view kNetEventSource = "netevent";
 
+// Packets that a rule of netfilter's logged; the group follows.
+inline constexpr std::string_view kNflogSource = "nflog:";
+inline bool is_netfilter(const Event& event) noexcept {
+  return event.source.starts_with(kNflogSource);
+}
+
 // What a finding rests on.
 enum class Basis : std::uint8_t {
   kNone,                // the record says nothing

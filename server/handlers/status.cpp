@@ -16,6 +16,8 @@ Json time_or_null(const std::optional<Timestamp>& t) {
 
 Json text_or_null(const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); }
 
+Json number_or_null(const auto& number) { return number ? Json(*number) : Json(nullptr); }
+
 double seconds_between(Timestamp from, Timestamp to) {
   return static_cast<double>(std::max<std::int64_t>(0, to.ticks - from.ticks)) /
          static_cast<double>(Timestamp::kTicksPerSecond);
@@ -50,11 +52,13 @@ http::Response list_sources(ApiContext& context, const http::Request& request) {
     list.push_back({{"name", source.name},
                     {"state", source.state},
                     {"position", text_or_null(record.position)},
-                    {"lag_ms", source.lag_ms ? Json(*source.lag_ms) : Json(nullptr)},
+                    {"lag_ms", number_or_null(source.lag_ms)},
                     {"rate_per_s", source.rate_per_s},
                     {"stored", record.stored},
                     {"lost", record.lost},
                     {"damaged", record.damaged},
+                    {"folded", number_or_null(source.folded)},
+                    {"ignored", number_or_null(source.ignored)},
                     {"last_error", text_or_null(source.last_error)},
                     {"last_event_time", time_or_null(record.last_event_time)},
                     {"updated_time", time_or_null(record.updated)}});

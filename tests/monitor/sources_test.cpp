@@ -23,7 +23,8 @@ TEST(SourcesTest, EverySpecHasItsName) {
 }
 
 TEST(SourcesTest, ABadSpecNamesWhatIsExpected) {
-  for (const char* spec : {"", "evtx", "evtx:", "dir:", "stdin:csv", "windows:", "none:x"}) {
+  for (const char* spec : {"", "evtx", "evtx:", "dir:", "stdin:csv", "windows:", "none:x", "nflog",
+                           "nflog:", "nflog:x", "nflog:65536", "nflog:-1", "nflog:1 "}) {
     const auto source = make_source(spec, kBlocksAndDrops);
     ASSERT_FALSE(source) << spec;
     EXPECT_EQ(source.error().code, ErrorCode::kInvalidArgument);
@@ -39,7 +40,21 @@ TEST(SourcesTest, LiveSourcesOfWindowsSaySoElsewhere) {
     EXPECT_EQ(source.error().code, ErrorCode::kUnsupported);
     EXPECT_NE(source.error().message.find("on Windows only"), std::string::npos);
   }
-  EXPECT_EQ(*make_source("auto", kBlocksAndDrops), nullptr);
+#endif
+}
+
+TEST(SourcesTest, LiveSourcesOfLinux) {
+#ifdef __linux__
+  EXPECT_EQ((*make_source("nflog:0", kBlocksAndDrops))->name(), "nflog:0");
+  // With the rights or without them.
+  const auto live = make_source("auto", kBlocksAndDrops);
+  if (live) {
+    EXPECT_EQ((*live)->name(), "nflog:8470");
+  } else {
+    EXPECT_FALSE(live.error().message.empty());
+  }
+#else
+  EXPECT_EQ(make_source("nflog:1", kBlocksAndDrops).error().code, ErrorCode::kUnsupported);
 #endif
 }
 
