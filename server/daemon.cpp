@@ -265,11 +265,15 @@ class Daemon::Impl {
     Result<std::unique_ptr<Store>> store;
     // Who reads a file that could not be written holds it so for the whole process.
     readers_.renew([&] { store = open_store(config_, db_path_, damage); });
+    std::string error = store ? std::string() : store.error().message;
+    if (!error.empty() && error != reopen_error_) spdlog::error("{}; it is tried again", error);
+    reopen_error_ = std::move(error);
     if (!store) return store;
     if (!(*store)->set_aside().empty()) {
-      // The new one takes over what was set.
+      // The new one takes over what was set. Without it goes on, too: that it was begun anew must
+      // not be forgotten.
       if (auto saved = (*store)->save(settings_.stored()); !saved) {
-        return tl::unexpected(saved.error());
+        spdlog::error("the settings were not taken over: {}", saved.error().message);
       }
     } else if (const auto stored = (*store)->settings()) {
       settings_.adopt(*stored);
@@ -359,6 +363,7 @@ class Daemon::Impl {
   std::mutex rates_mutex_;
   std::map<std::string, RateMeter> rates_;  // guarded by rates_mutex_; its values guard themselves
   HealthBoard board_;
+  std::string reopen_error_;  // the writer's thread only
   std::mutex epochs_mutex_;
   // EventWriter::epoch() when a source last asked for its position; guarded by epochs_mutex_.
   std::map<std::string, std::uint64_t> epochs_;

@@ -5,6 +5,7 @@ import os
 import random
 import sqlite3
 import subprocess
+import time
 
 from harness import PROGRAM, Counts, Folder, check_exact, command, eventually, kill, look, rendered_events, start
 
@@ -121,11 +122,14 @@ def policy(folder, counts, kills, chance):
     policy_file = folder("audit-policy.csv")
     words = ["audit", "set", DROPS, "--failure"]
     where = ["--db", folder.db, "--json"]
+    command(*words, "off", *where)
+    begun = time.monotonic()
     command(*words, "on", *where)
+    whole = time.monotonic() - begun  # of a change that nobody ends
     on = True
     for _ in range(kills):
         on = not on
-        killed_command([*words, "on" if on else "off", *where], chance.uniform(0.001, 0.03))
+        killed_command([*words, "on" if on else "off", *where], chance.uniform(0.2, 1.0) * whole)
         counts.add("kills")
         # The next look finishes what was begun: the trail says what is in force.
         server = start(folder, counts, "--source", "none")
