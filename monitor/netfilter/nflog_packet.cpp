@@ -19,7 +19,7 @@ enum : std::uint16_t {
   kGid = 14,
 };
 
-constexpr std::size_t kHeader = 4;  // struct nfgenmsg
+constexpr std::size_t kPacketPrologue = 4;  // struct nfgenmsg
 
 std::optional<Timestamp> time_of(netlink::Bytes bytes) {
   const auto seconds = netlink::be64(bytes);
@@ -76,11 +76,11 @@ void set(NflogPacket& packet, const netlink::Attribute& attribute) {
 }  // namespace
 
 std::optional<NflogPacket> parse_nflog_packet(const netlink::Message& message) {
-  if (message.payload.size() < kHeader) return std::nullopt;
+  if (message.payload.size() < kPacketPrologue) return std::nullopt;
   NflogPacket packet;
   packet.family = message.payload[0];
   packet.group = netlink::be16(message.payload.subspan(2)).value_or(0);
-  netlink::Reader attributes(message.payload.subspan(kHeader));
+  netlink::Reader attributes(message.payload.subspan(kPacketPrologue));
   while (const auto attribute = attributes.attribute()) set(packet, *attribute);
   if (attributes.is_damaged()) return std::nullopt;
   return packet;
