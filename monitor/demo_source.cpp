@@ -17,6 +17,7 @@ class DemoSource final : public EventSource {
   DemoSource(std::string path, ActionSet record) : path_(std::move(path)), record_(record) {}
 
   const std::string& name() const override { return name_; }
+  bool rereads() const override { return false; }
 
   Result<void> run(const PositionFn&, const BatchFn& emit, SourceReport& report,
                    std::stop_token stop) override {

@@ -51,6 +51,7 @@ class DirSource final : public EventSource {
       : folder_(absolute_path(folder)), name_("dir:" + folder), record_(record) {}
 
   const std::string& name() const override { return name_; }
+  void forget() override { done_.clear(); }
 
   Result<void> run(const PositionFn& position_of, const BatchFn& emit, SourceReport& report,
                    std::stop_token stop) override {

@@ -71,11 +71,17 @@ class EventSource {
   // "evtx:Security.evtx", "dir:/var/log/events", ...: names it in answers and in the store.
   virtual const std::string& name() const = 0;
 
+  // Whether another run can deliver again what was delivered, and what came while none ran (a log
+  // can, a pipe cannot).
+  virtual bool rereads() const { return true; }
+
   // Delivers until there is no more (an ended stream: returns), stop is requested (returns within
   // a second) or it fails; then the monitor starts it again later. Batches carry the position from
   // which a later run goes on, so nothing is delivered twice that was committed with one.
   virtual Result<void> run(const PositionFn& position_of, const BatchFn& emit, SourceReport& report,
                            std::stop_token stop) = 0;
+  // Between runs: the store has lost what it had, nothing counts as delivered.
+  virtual void forget() {}
 };
 
 }  // namespace blockwatch

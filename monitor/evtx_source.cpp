@@ -24,6 +24,10 @@ class EvtxSource final : public EventSource {
         record_(record) {}
 
   const std::string& name() const override { return name_; }
+  void forget() override {
+    damage_seen_.clear();
+    unnoted_seen_ = 0;
+  }
 
   Result<void> run(const PositionFn& position_of, const BatchFn& emit, SourceReport& report,
                    std::stop_token stop) override {

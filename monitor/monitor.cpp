@@ -28,6 +28,16 @@ class Monitor::Impl {
     running.thread = std::jthread([this, &running](std::stop_token stop) { run(running, stop); });
   }
 
+  void repeat() {
+    std::lock_guard lock(mutex_);
+    for (auto& r : running_) {
+      if (!r->source->rereads()) continue;
+      std::lock_guard run_lock(r->run_mutex);
+      r->repeat = true;
+      r->run_stop.request_stop();
+    }
+  }
+
   void stop() {
     for (auto& r : running_) r->thread.request_stop();
     for (auto& r : running_) {
@@ -38,7 +48,8 @@ class Monitor::Impl {
   std::vector<SourceStatus> status() const {
     std::lock_guard lock(mutex_);
     std::vector<SourceStatus> all;
-    for (const auto& r : running_) all.push_back({r->source->name(), r->report.snapshot()});
+    for (const auto& r : running_)
+      all.push_back({r->source->name(), r->report.snapshot(), r->source->rereads()});
     return all;
   }
 
@@ -46,7 +57,10 @@ class Monitor::Impl {
   struct Running {
     std::unique_ptr<EventSource> source;
     SourceReport report;
-    std::jthread thread;
+    std::mutex run_mutex;
+    std::stop_source run_stop;  // of the run under way; guarded by run_mutex
+    bool repeat = false;        // the next run delivers everything; guarded by run_mutex
+    std::jthread thread;        // last: it uses the others
   };
 
   void run(Running& running, std::stop_token stop) const {
@@ -54,6 +68,7 @@ class Monitor::Impl {
     while (!stop.stop_requested()) {
       const auto started = std::chrono::steady_clock::now();
       const Result<void> done = run_once(running, stop);
+      if (!stop.stop_requested() && must_repeat(running)) continue;
       if (done || stop.stop_requested()) {
         running.report.set_state(SourceState::kFinished);
         return;
@@ -68,10 +83,27 @@ class Monitor::Impl {
     }
   }
 
+  static bool must_repeat(Running& running) {
+    std::lock_guard lock(running.run_mutex);
+    return running.repeat;
+  }
+
   // The wall for exceptions of libraries: a thread's end must not end the program.
-  Result<void> run_once(Running& running, std::stop_token stop) const {
+  Result<void> run_once(Running& running, const std::stop_token& stop) const {
+    std::stop_token run_stop;
+    {
+      std::lock_guard lock(running.run_mutex);
+      if (std::exchange(running.repeat, false)) running.source->forget();
+      running.run_stop = std::stop_source();
+      run_stop = running.run_stop.get_token();
+    }
+    // A stop of the program is one of the run; not with the mutex held, as it may come at once.
+    const std::stop_callback end_run(stop, [&running] {
+      std::lock_guard lock(running.run_mutex);
+      running.run_stop.request_stop();
+    });
     try {
-      return running.source->run(position_of_, emit_, running.report, stop);
+      return running.source->run(position_of_, emit_, running.report, run_stop);
     } catch (const std::exception& e) {
       return make_error(ErrorCode::kInternal, e.what());
     }
@@ -88,6 +120,7 @@ Monitor::Monitor(PositionFn position_of, BatchFn emit, LogFn log)
     : impl_(std::make_unique<Impl>(std::move(position_of), std::move(emit), std::move(log))) {}
 Monitor::~Monitor() { stop(); }
 void Monitor::add(std::unique_ptr<EventSource> source) { impl_->add(std::move(source)); }
+void Monitor::repeat() { impl_->repeat(); }
 void Monitor::stop() { impl_->stop(); }
 std::vector<Monitor::SourceStatus> Monitor::status() const { return impl_->status(); }
 

@@ -24,12 +24,16 @@ class Monitor {
   // Starts a thread for it.
   void add(std::unique_ptr<EventSource> source);
 
+  // Has the sources that can deliver everything again from where the store now says. Any thread.
+  void repeat();
+
   // Asks every source to end and waits for them. Idempotent.
   void stop();
 
   struct SourceStatus {
     std::string name;
     SourceReport::Snapshot report;
+    bool rereads = true;
   };
   std::vector<SourceStatus> status() const;
 

@@ -204,6 +204,7 @@ class NetEventSource final : public EventSource {
       : api_(std::move(api)), options_(options), names_(std::move(names)) {}
 
   const std::string& name() const override { return name_; }
+  bool rereads() const override { return false; }
 
   Result<void> run(const PositionFn& position_of, const BatchFn& emit, SourceReport& report,
                    std::stop_token stop) override {

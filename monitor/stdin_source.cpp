@@ -15,6 +15,7 @@ class StdinSource final : public EventSource {
       : name_(kind + ":stdin"), is_xml_(kind == "xml"), record_(record) {}
 
   const std::string& name() const override { return name_; }
+  bool rereads() const override { return false; }
 
   Result<void> run(const PositionFn&, const BatchFn& emit, SourceReport& report,
                    std::stop_token stop) override {

@@ -1,6 +1,7 @@
 #include "server/admission.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "storage/words.h"
@@ -19,13 +20,6 @@ std::string join(const std::vector<std::string_view>& words) {
   return text;
 }
 
-Admission refuse(http::Response response) {
-  Admission admission;
-  admission.answer = std::move(response);
-  admission.refused = true;
-  return admission;
-}
-
 bool contains(const std::vector<std::string_view>& words, std::string_view word) {
   return std::any_of(words.begin(), words.end(),
                      [&](std::string_view known) { return equal_ignoring_case(known, word); });
@@ -37,8 +31,41 @@ std::string_view media_type(std::string_view content_type) {
   return type;
 }
 
-// Length, encoding and type of the body against what the route takes.
-std::optional<http::Response> check_body(const RequestHead& head, const BodyRule& rule) {
+// What the checks look at, and what they find on the way.
+struct Candidate {
+  const RequestHead& head;
+  const Access& access;
+  Match match;
+  bool is_options;
+  Permission permission;
+  BodyRule body;
+  AccessRequest request;
+  TokenInfo token = {};
+};
+
+using Fault = std::optional<http::Response>;
+
+Fault check_route(Candidate& candidate) {
+  const std::string& method = candidate.head.method;
+  const Match& match = candidate.match;
+  if (match.allowed.empty() && method != "TRACE" && method != "CONNECT") {
+    return to_response({404,
+                        "not_found",
+                        "There is nothing at this path.",
+                        "GET /openapi.yaml lists every path.",
+                        {}});
+  }
+  if (match.route != nullptr || candidate.is_options) return std::nullopt;
+  http::Response response =
+      to_response({405, "method_not_allowed", "This path does not take this method.", {}, {}});
+  response.set("Allow", match.allowed.empty() ? std::string(kAnyPathMethods) : join(match.allowed));
+  return response;
+}
+
+// Whether there may be a body, how it is encoded and how long it is.
+Fault check_body(Candidate& candidate) {
+  const RequestHead& head = candidate.head;
+  const BodyRule& rule = candidate.body;
   const std::uint64_t length = head.content_length.value_or(0);
   const bool bodiless = head.method == "GET" || head.method == "HEAD" || head.method == "DELETE" ||
                         head.method == "OPTIONS";
@@ -60,25 +87,48 @@ std::optional<http::Response> check_body(const RequestHead& head, const BodyRule
       return response;
     }
   }
-  if (length > rule.max_bytes) {
-    return to_response({413,
-                        "content_too_large",
-                        "The body is larger than the " + std::to_string(rule.max_bytes) +
-                            " bytes this route takes.",
-                        {},
-                        {}});
-  }
-  if (length == 0 || rule.content_types.empty()) return std::nullopt;
-  const auto types = head.all("Content-Type");
-  if (types.size() != 1 || !contains(rule.content_types, media_type(types.front()))) {
-    return to_response({415,
-                        "unsupported_media_type",
-                        "This route takes " + join(rule.content_types) + ".",
-                        {},
-                        {}});
-  }
+  if (length <= rule.max_bytes) return std::nullopt;
+  return to_response(
+      {413,
+       "content_too_large",
+       "The body is larger than the " + std::to_string(rule.max_bytes) + " bytes this route takes.",
+       {},
+       {}});
+}
+
+Fault check_host(Candidate& candidate) { return candidate.access.check_host(candidate.request); }
+
+Fault check_origin(Candidate& candidate) {
+  return candidate.access.check_origin(candidate.request, candidate.permission);
+}
+
+Fault check_token(Candidate& candidate) {
+  auto shown = candidate.access.check_token(candidate.request, candidate.permission);
+  if (!shown) return std::move(shown.error());
+  candidate.token = std::move(*shown);
   return std::nullopt;
 }
+
+Fault check_content_type(Candidate& candidate) {
+  const BodyRule& rule = candidate.body;
+  if (candidate.head.content_length.value_or(0) == 0 || rule.content_types.empty()) {
+    return std::nullopt;
+  }
+  const auto types = candidate.head.all("Content-Type");
+  if (types.size() == 1 && contains(rule.content_types, media_type(types.front()))) {
+    return std::nullopt;
+  }
+  return to_response({415,
+                      "unsupported_media_type",
+                      "This route takes " + join(rule.content_types) + ".",
+                      {},
+                      {}});
+}
+
+// The order of the contract ("Access"), for every route: of several faults the first is told. What
+// can be said of a head without its route came before (request_head.cpp).
+constexpr std::array<Fault (*)(Candidate&), 6> kChecks{
+    check_route, check_body, check_host, check_origin, check_token, check_content_type};
 
 }  // namespace
 
@@ -100,56 +150,48 @@ http::Response to_busy(std::string_view what) {
 }
 
 Admission admit(const RequestHead& head, const Router& router, const Access& access,
-                std::string_view peer, std::uint16_t port) {
-  Match match = router.match(head.method, head.path);
-  const bool never = head.method == "TRACE" || head.method == "CONNECT";
-  if (match.allowed.empty() && !never) {
-    return refuse(to_response({404,
-                               "not_found",
-                               "There is nothing at this path.",
-                               "GET /openapi.yaml lists every path.",
-                               {}}));
-  }
+                std::string_view peer, const std::function<PeerIdentity()>& identify,
+                const Door& door) {
   const bool is_options = head.method == "OPTIONS";
-  if (match.route == nullptr && !is_options) {
-    http::Response response =
-        to_response({405, "method_not_allowed", "This path does not take this method.", {}, {}});
-    response.set("Allow",
-                 match.allowed.empty() ? std::string(kAnyPathMethods) : join(match.allowed));
-    return refuse(std::move(response));
-  }
-
-  const Permission permission = is_options ? Permission::kNothing : match.route->permission;
-  if (auto fault = check_body(head, is_options ? BodyRule{} : match.route->body)) {
-    return refuse(std::move(*fault));
-  }
-
-  AccessRequest request;
-  request.path = head.path;
-  request.host = head.all("Host");
-  request.origin = head.all("Origin");
-  request.sec_fetch_site = head.all("Sec-Fetch-Site");
-  request.authorization = head.all("Authorization");
-  request.query = &head.query;
-  request.peer = peer;
-  request.port = port;
-  if (auto fault = access.check_host(request)) return refuse(std::move(*fault));
-  if (auto fault = access.check_origin(request, permission)) return refuse(std::move(*fault));
-  if (auto fault = access.check_token(request, permission)) return refuse(std::move(*fault));
-
+  Match match = router.match(head.method, head.path);
+  const Route* route = match.route;
+  Candidate candidate{
+      .head = head,
+      .access = access,
+      .match = std::move(match),
+      .is_options = is_options,
+      .permission = is_options || route == nullptr ? Permission::kNothing : route->permission,
+      .body = is_options || route == nullptr ? BodyRule{} : route->body,
+      .request = {.path = head.path,
+                  .host = head.all("Host"),
+                  .origin = head.all("Origin"),
+                  .sec_fetch_site = head.all("Sec-Fetch-Site"),
+                  .authorization = head.all("Authorization"),
+                  .query = &head.query,
+                  .peer = peer,
+                  .address = door.address,
+                  .port = door.port,
+                  .tls = door.tls,
+                  .identify = identify,
+                  .takes_ticket = route != nullptr && route->streams}};
   Admission admission;
+  admission.matched = route;
+  for (const auto check : kChecks) {
+    admission.answer = check(candidate);
+    admission.refused = admission.answer.has_value();
+    if (admission.refused) break;
+  }
+  admission.token = std::move(candidate.token);
+  if (admission.refused) return admission;
   if (is_options) {
     http::Response response;
     response.status = 204;
-    response.set("Allow", join(match.allowed));
+    response.set("Allow", join(candidate.match.allowed));
     admission.answer = std::move(response);
-    return admission;
+  } else {
+    admission.route = route;
   }
-  admission.route = match.route;
-  if (permission != Permission::kNothing && permission != Permission::kRead) {
-    admission.token = access.token_name(request);
-  }
-  admission.path_values = std::move(match.path_values);
+  admission.path_values = std::move(candidate.match.path_values);
   return admission;
 }
 

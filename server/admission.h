@@ -1,8 +1,9 @@
 #pragma once
 // What a request must pass before a handler sees it, from its head alone (the body is still
-// unread): framing, route and limits, then Host, Origin and token.
+// unread). admission.cpp has the one list of checks, in the contract's order.
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -17,16 +18,25 @@
 namespace blockwatch {
 
 struct Admission {
-  const Route* route = nullptr;  // set: the handler's turn
+  const Route* route = nullptr;    // set: the handler's turn
+  const Route* matched = nullptr;  // the same, also of a request that is refused
   std::map<std::string, std::string> path_values;
-  std::string token;                     // name of the token, where the route needs one
+  TokenInfo token;                       // what was shown; without a name: nothing
   std::optional<http::Response> answer;  // set: the answer, no handler runs
   bool refused = false;                  // the answer is a refusal: close the connection after it
 };
 
-// `peer` is the other end's numeric address, `port` the one we listen on.
+// Where a client came in.
+struct Door {
+  std::uint16_t port = 0;
+  bool tls = false;
+  std::string address = {};  // numeric, as which the client reached us
+};
+
+// `peer` is the other end's numeric address.
 Admission admit(const RequestHead& head, const Router& router, const Access& access,
-                std::string_view peer, std::uint16_t port);
+                std::string_view peer, const std::function<PeerIdentity()>& identify,
+                const Door& door);
 
 // The answer to a request that the transport itself refuses; 405 gets an Allow.
 http::Response to_refusal(const Problem& problem);

@@ -11,11 +11,14 @@
 #include <vector>
 
 #include "server/audit_keeper.h"
+#include "server/backup_jobs.h"
 #include "server/embedded.h"
 #include "server/event_streams.h"
 #include "server/import_jobs.h"
 #include "server/page_cache.h"
 #include "server/reader_pool.h"
+#include "server/settings.h"
+#include "server/sessions.h"
 #include "storage/commit_signal.h"
 #include "storage/event_writer.h"
 #include "storage/words.h"
@@ -38,7 +41,7 @@ struct SourceStatus {
 struct HealthCheck {
   std::string name;  // "store", "writer", "sources", ...: a fixed set
   bool ok = true;
-  std::string detail;              // what is wrong, fit for the client; empty when ok
+  std::string detail;              // for the client: what is wrong, or else worth knowing
   std::optional<Timestamp> since;  // when it last changed between ok and failed
 };
 
@@ -62,11 +65,15 @@ struct ApiContext {
   ImportJobs& imports;
   EventStreams& streams;
   AuditKeeper& audit;
+  BackupJobs& backups;
+  Settings& settings;
   std::function<ServiceStatus()> status;
   std::function<std::vector<SourceStatus>()> sources;
   std::function<std::vector<HealthCheck>()> health;
   std::span<const EmbeddedFile> files;
+  bool audit_changes = true;  // requests may change the audit policy
   std::unique_ptr<PageCache> pages = std::make_unique<PageCache>();
+  std::unique_ptr<Sessions> sessions = std::make_unique<Sessions>();
 };
 
 }  // namespace blockwatch

@@ -13,10 +13,11 @@ std::vector<Route> make_routes(ApiContext& context) {
   const BodyRule no_body;
   const BodyRule event_file{kMaxImportBytes, {}, {"gzip"}};  // the format is told from the bytes
   const BodyRule json{kMaxJsonBytes, {"application/json"}, {}};
+  const BodyRule settings{kMaxJsonBytes, {"application/merge-patch+json", "application/json"}, {}};
   constexpr bool kStreams = true;
 
   // clang-format off
-  return {
+  std::vector<Route> routes{
       {"GET",  "/api/v1/events",                "list_events",      kRead,    with(list_events)},
       {"GET",  "/api/v1/events/{id}",           "get_event",        kRead,    with(get_event)},
       {"GET",  "/api/v1/events/stream",         "stream_events",    kRead,    with(stream_events), no_body, kStreams},
@@ -36,6 +37,15 @@ std::vector<Route> make_routes(ApiContext& context) {
       {"GET",  "/api/v1/audit/backups/{id}",    "get_audit_backup",   kRead,  with(get_audit_backup)},
       {"POST", "/api/v1/audit/backups/{id}/restore", "restore_audit_backup", kAudit, with(restore_audit_backup), json},
       {"GET",  "/api/v1/audit/changes",         "list_audit_changes", kRead,  with(list_audit_changes)},
+      {"GET",  "/api/v1/backups",               "list_backups",     kRead,    with(list_backups)},
+      {"POST", "/api/v1/backups",               "start_backup",     kAdmin,   with(start_backup), json},
+      {"GET",  "/api/v1/backups/{id}",          "get_backup",       kRead,    with(get_backup)},
+      {"GET",  "/api/v1/settings",              "get_settings",     kRead,    with(get_settings)},
+      {"PATCH", "/api/v1/settings",             "change_settings",  kAdmin,   with(change_settings), settings},
+      {"GET",  "/api/v1/audit/refusals",        "list_audit_refusals", kRead, with(list_audit_refusals)},
+      {"POST", "/api/v1/session-codes",         "make_session_code", kRead,   with(make_session_code)},
+      {"POST", "/api/v1/session",               "open_session",     kNothing, with(open_session), json},
+      {"POST", "/api/v1/stream-tickets",        "make_stream_ticket", kRead,  with(make_stream_ticket)},
       {"GET",  "/api/v1/status",                "get_status",       kRead,    with(get_status)},
       {"GET",  "/health/live",                  "health_live",      kNothing, with(health_live)},
       {"GET",  "/health/ready",                 "health_ready",     kNothing, with(health_ready)},
@@ -47,6 +57,13 @@ std::vector<Route> make_routes(ApiContext& context) {
       {"GET",  "/",                             "get_root",         kNothing, with(get_root)},
   };
   // clang-format on
+  for (Route& route : routes) {
+    if (route.permission != kAudit) continue;
+    route.refused = [&context](const http::Attempt& attempt) {
+      note_audit_refusal(context, attempt);
+    };
+  }
+  return routes;
 }
 
 }  // namespace blockwatch

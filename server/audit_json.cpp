@@ -53,6 +53,8 @@ Json to_json(const AuditChangeRecord& change) {
           {"time", format_rfc3339(change.time)},
           {"who", change.who},
           {"client", text_or_null(change.client)},
+          {"peer", text_or_null(change.peer)},
+          {"token_id", text_or_null(change.token_id)},
           {"cause", kCauses.at(static_cast<std::size_t>(change.cause))},
           {"state", planned ? "planned" : kStates.at(static_cast<std::size_t>(change.state))},
           {"settings", std::move(settings)},
@@ -89,17 +91,35 @@ Json to_json(const AuditBackupRecord& backup) {
           {"who", backup.who}};
 }
 
+Json to_json(const AuditRefusal& refusal) {
+  return {{"id", std::to_string(refusal.id)},
+          {"time", format_rfc3339(refusal.time)},
+          {"operation", text_or_null(refusal.operation)},
+          {"who", text_or_null(refusal.who)},
+          {"client", text_or_null(refusal.client)},
+          {"peer", text_or_null(refusal.peer)},
+          {"token_id", text_or_null(refusal.token_id)},
+          {"status", refusal.status == 0 ? Json(nullptr) : Json(refusal.status)},
+          {"counted", refusal.counted}};
+}
+
+Json to_json(const AuditChainReport& chain) {
+  return {{"intact", chain.fault.empty()},  {"fault", text_or_null(chain.fault)},
+          {"entries", chain.entries},       {"refusals", chain.refusals},
+          {"first_hash", chain.first_hash}, {"last_hash", chain.last_hash}};
+}
+
 // Names of users and tokens may hold bytes that are not UTF-8.
 std::string text_of(const Json& value) {
   return value.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 template <class Record>
-std::string list_json(const char* name, const std::vector<Record>& records, bool more) {
+Json list_of(const char* name, const std::vector<Record>& records, bool more) {
   Json list = Json::array();
   for (const Record& record : records) list.push_back(to_json(record));
-  return text_of({{name, std::move(list)},
-                  {"next", more ? Json(std::to_string(records.back().id)) : Json(nullptr)}});
+  return {{name, std::move(list)},
+          {"next", more ? Json(std::to_string(records.back().id)) : Json(nullptr)}};
 }
 
 }  // namespace
@@ -129,12 +149,19 @@ std::string audit_change_json(const AuditChangeRecord& change,
 
 std::string audit_backup_json(const AuditBackupRecord& backup) { return text_of(to_json(backup)); }
 
-std::string audit_changes_json(const std::vector<AuditChangeRecord>& changes, bool more) {
-  return list_json("changes", changes, more);
+std::string audit_changes_json(const std::vector<AuditChangeRecord>& changes, bool more,
+                               const AuditChainReport& chain) {
+  Json answer = list_of("changes", changes, more);
+  answer["chain"] = to_json(chain);
+  return text_of(answer);
+}
+
+std::string audit_refusals_json(const std::vector<AuditRefusal>& refusals, bool more) {
+  return text_of(list_of("refusals", refusals, more));
 }
 
 std::string audit_backups_json(const std::vector<AuditBackupRecord>& backups, bool more) {
-  return list_json("backups", backups, more);
+  return text_of(list_of("backups", backups, more));
 }
 
 std::vector<AuditId> shown_subcategories(const AuditPolicy& policy, bool all) {

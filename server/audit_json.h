@@ -23,7 +23,9 @@ std::string audit_change_json(const AuditChangeRecord& change,
 std::string audit_backup_json(const AuditBackupRecord& backup);
 
 // `more`: there are older ones.
-std::string audit_changes_json(const std::vector<AuditChangeRecord>& changes, bool more);
+std::string audit_changes_json(const std::vector<AuditChangeRecord>& changes, bool more,
+                               const AuditChainReport& chain);
+std::string audit_refusals_json(const std::vector<AuditRefusal>& refusals, bool more);
 std::string audit_backups_json(const std::vector<AuditBackupRecord>& backups, bool more);
 
 // The subcategories of the filtering platform's events, or all that the system knows, in the order

@@ -20,6 +20,9 @@ constexpr milliseconds kLongestRevertPause{3'600'000};
 // How long a change waits for that of another process, and how often it looks.
 constexpr milliseconds kTurnPatience{5'000};
 constexpr milliseconds kTurnPause{20};
+// Each costs a write to the disk.
+constexpr unsigned kRefusalsPerMinute = 30;
+constexpr std::chrono::minutes kMinute{1};
 
 std::uint8_t to_bits(AuditFlags flags) {
   return static_cast<std::uint8_t>((flags.success ? 1U : 0U) | (flags.failure ? 2U : 0U));
@@ -91,9 +94,8 @@ class AuditKeeper::Turn {
 Result<std::unique_ptr<AuditKeeper>> AuditKeeper::open(const std::string& policy_path,
                                                        const std::string& db_path) {
   std::string trail_path = db_path + ".audit";
-  auto store = AuditStore::open(trail_path);
-  if (!store) return tl::unexpected(store.error());
-  return std::make_unique<AuditKeeper>(open_audit_policy(policy_path, db_path), std::move(*store),
+  auto store = AuditStore::open_later(trail_path);
+  return std::make_unique<AuditKeeper>(open_audit_policy(policy_path, db_path), std::move(store),
                                        std::move(trail_path));
 }
 
@@ -124,6 +126,8 @@ Result<AuditOutcome> AuditKeeper::change(const AuditRequest& request) {
   change.time = now();
   change.who = request.who;
   change.client = request.client;
+  change.peer = request.peer;
+  change.token_id = request.token_id;
   change.cause = request.restores ? AuditCause::kRestore : AuditCause::kSet;
   change.restores = request.restores;
   if (request.revert_after) {
@@ -278,11 +282,59 @@ Result<void> AuditKeeper::revert_due() {
   return result;
 }
 
+void AuditKeeper::note_refusal(AuditRefusal refusal) {
+  const std::lock_guard lock(refusals_mutex_);
+  const auto current = std::chrono::steady_clock::now();
+  if (current - refusals_since_ >= kMinute) {
+    refusals_since_ = current;
+    refusals_written_ = 0;
+  }
+  if (refusals_written_ >= kRefusalsPerMinute) {
+    ++refusals_counted_;
+    return;
+  }
+  ++refusals_written_;
+  refusal.counted = refusals_counted_;
+  if (const auto written = store_->add_refusal(refusal); !written) {
+    ++refusals_counted_;
+    spdlog::error("audit policy: {}", written.error().message);
+    return;
+  }
+  refusals_counted_ = 0;
+}
+
+// When nobody is refused any more.
+void AuditKeeper::tell_counted_refusals() {
+  {
+    const std::lock_guard lock(refusals_mutex_);
+    const bool over = std::chrono::steady_clock::now() - refusals_since_ >= kMinute;
+    if (refusals_counted_ == 0 || !over) return;
+  }
+  AuditRefusal rest;
+  rest.time = now();
+  note_refusal(std::move(rest));
+}
+
+Result<AuditChainReport> AuditKeeper::check_chain() {
+  const std::lock_guard lock(chain_mutex_);
+  const auto current = std::chrono::steady_clock::now();
+  if (chain_report_ && current - chain_checked_ < kMinute) {
+    const auto head = store_->chain_head();
+    if (head && *head == chain_report_->last_hash) return *chain_report_;
+  }
+  auto report = store_->check_chain();
+  if (!report) return report;
+  chain_report_ = *report;
+  chain_checked_ = current;
+  return report;
+}
+
 Result<void> AuditKeeper::look() {
+  tell_counted_refusals();
   const auto turn = Turn::take(*this);
   if (!turn) return tl::unexpected(turn.error());
   if (const auto policy = catch_up(); !policy) return tl::unexpected(policy.error());
-  return revert_due();
+  return may_revert_ ? revert_due() : Result<void>{};
 }
 
 void AuditKeeper::hear(const AuditChangeRecord& change) {
@@ -293,10 +345,11 @@ void AuditKeeper::hear(const AuditChangeRecord& change) {
   wake_.notify_one();
 }
 
-void AuditKeeper::start(Listener listener) {
+void AuditKeeper::start(Listener listener, bool may_revert) {
   {
     const std::lock_guard lock(mutex_);
     listener_ = std::move(listener);
+    may_revert_ = may_revert;
   }
   thread_ = std::thread([this] { run(); });
 }
@@ -328,6 +381,7 @@ void AuditKeeper::run() {
 
 milliseconds AuditKeeper::until_next_look() {
   const std::lock_guard lock(mutex_);
+  if (!may_revert_) return kLookEvery;
   const auto pending = store_->pending_reverts();
   if (!pending) return kLookEvery;
   // What failed has time until a look that comes anyway.

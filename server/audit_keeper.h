@@ -27,7 +27,9 @@ struct AuditWish {
 
 struct AuditRequest {
   std::string who;
-  std::string client;  // address; empty: none
+  std::string client;    // address; empty: none
+  std::string peer;      // as AuditChangeRecord::peer
+  std::string token_id;  // the same
   std::vector<AuditWish> wishes;
   std::optional<std::int64_t> restores;  // the backup the wishes come from
   std::optional<std::chrono::seconds> revert_after;
@@ -78,18 +80,27 @@ class AuditKeeper {
 
   Result<AuditBackupRecord> back_up(const std::string& who);
 
+  // Writes it down, or counts it when there were too many in this minute.
+  void note_refusal(AuditRefusal refusal);
+
+  // The journal's own word; what was read within the last minute is not read again unless there is
+  // something new.
+  Result<AuditChainReport> check_chain();
+
   // What the thread does each time: finish what a crash interrupted, note what others changed,
-  // carry out the reverts that are due.
+  // carry out the reverts that are due, unless the policy may not be changed.
   Result<void> look();
 
   // Looks now, every minute, and when a revert is due. The listener hears of every change of the
-  // policy from here on; it runs under the keeper's lock and must not call it.
-  void start(Listener listener);
+  // policy from here on; it runs under the keeper's lock and must not call it. Without `may_revert`
+  // what is due waits for another process that may.
+  void start(Listener listener, bool may_revert = true);
   void stop();  // from here on nothing waits for another process
 
  private:
   class Turn;
   Result<AuditPolicy> catch_up();
+  void tell_counted_refusals();
   Result<void> settle(const AuditPolicy& policy);
   Result<void> note_outside(const AuditPolicy& policy);
   Result<void> revert_due();
@@ -101,14 +112,24 @@ class AuditKeeper {
   const std::unique_ptr<AuditPolicySource> source_;  // guarded by mutex_
   const std::unique_ptr<AuditStore> store_;
   const std::string lock_path_;
-  std::mutex mutex_;   // one change at a time
-  Listener listener_;  // guarded by mutex_
+  std::mutex mutex_;        // one change at a time
+  Listener listener_;       // guarded by mutex_
+  bool may_revert_ = true;  // guarded by mutex_
   // A revert that fails is tried again later and later; the others do not wait for it.
   struct Retry {
     std::chrono::steady_clock::time_point next;
     std::chrono::milliseconds pause{0};
   };
   std::map<std::int64_t, Retry> retries_;  // by change; guarded by mutex_
+
+  // Refusals have a lock of their own: they must not wait for a change under way.
+  std::mutex refusals_mutex_;
+  std::chrono::steady_clock::time_point refusals_since_;
+  unsigned refusals_written_ = 0;  // since then
+  std::int64_t refusals_counted_ = 0;
+  std::mutex chain_mutex_;
+  std::optional<AuditChainReport> chain_report_;
+  std::chrono::steady_clock::time_point chain_checked_;
 
   std::mutex wake_mutex_;
   std::condition_variable wake_;

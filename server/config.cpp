@@ -2,11 +2,12 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <charconv>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "monitor/sources.h"
+#include "server/firewall_log/plan.h"
+#include "server/listen_options.h"
 
 namespace blockwatch {
 namespace {
@@ -30,8 +31,18 @@ class JsonConfig final : public CLI::Config {
     for (const auto& [key, value] : object.items()) {
       CLI::ConfigItem item;
       item.name = key;
-      for (const auto& one : value.is_array() ? value : nlohmann::json::array({value})) {
+      const auto add = [&item](const nlohmann::json& one) {
+        // Neither copied nor written as text: both would go as deep as the file does.
+        if (one.is_structured()) {
+          throw CLI::ConversionError("--config: \"" + item.name +
+                                     "\": expected a text, a number, true or false, or a list");
+        }
         item.inputs.push_back(one.is_string() ? one.get<std::string>() : one.dump());
+      };
+      if (value.is_array()) {
+        for (const auto& one : value) add(one);
+      } else {
+        add(value);
       }
       parsed.push_back(std::move(item));
     }
@@ -56,22 +67,12 @@ ActionSet parse_record(const std::string& text) {
   return set;
 }
 
-void parse_listen(const std::string& text, ServeConfig& config) {
-  const std::size_t colon = text.rfind(':');
-  const std::string_view port_text =
-      colon == std::string::npos ? std::string_view{} : std::string_view(text).substr(colon + 1);
-  int port = -1;
-  const auto [end, error] =
-      std::from_chars(port_text.data(), port_text.data() + port_text.size(), port);
-  if (error != std::errc{} || end != port_text.data() + port_text.size() || port < 0 ||
-      port > 65'535) {
-    fail("--listen", "\"" + text + "\": expected HOST:PORT, such as 127.0.0.1:8470 or :0");
+// The first address that this computer's browsers reach without TLS.
+OpenConfig where_to_open(const ServeConfig& config) {
+  for (const ListenAddress& address : config.listen) {
+    if (!address.is_unix() && !address.tls) return {address.host, address.port};
   }
-  if (colon > 0) config.listen_host = text.substr(0, colon);
-  if (config.listen_host.starts_with('[') && config.listen_host.ends_with(']')) {
-    config.listen_host = config.listen_host.substr(1, config.listen_host.size() - 2);
-  }
-  config.listen_port = port;
+  fail("open", "expected a --listen address of this computer without TLS");
 }
 
 void add_db(CLI::App& app, std::string& path) {
@@ -94,12 +95,8 @@ void add_audit_policy(CLI::App& app, std::string& path) {
       ->type_name("FILE");
 }
 
-void add_serve_options(CLI::App& app, ServeConfig& config) {
-  app.add_option_function<std::string>(
-         "--listen", [&config](const std::string& text) { parse_listen(text, config); },
-         "Loopback address and port; port 0 picks a free one")
-      ->type_name("HOST:PORT")
-      ->default_str("127.0.0.1:8470");
+void add_serve_options(CLI::App& app, std::vector<std::string>& listen, ServeConfig& config) {
+  add_listen_options(app, listen, config);
   add_db(app, config.db_path);
   app.add_option_function<std::vector<std::string>>(
          "--source",
@@ -124,6 +121,15 @@ void add_serve_options(CLI::App& app, ServeConfig& config) {
                  "Delete the oldest events when the database is larger; 0 sets no bound")
       ->type_name("BYTES")
       ->capture_default_str();
+  app.add_option_function<std::string>(
+         "--on-corrupt",
+         [&config](const std::string& word) { config.set_aside_damaged = word == "new"; },
+         "A damaged database: 'new' sets it aside as PATH.corrupt-TIME and begins another, "
+         "'refuse' "
+         "stores nothing until you have seen to it")
+      ->check(CLI::IsMember({"new", "refuse"}))
+      ->type_name("new|refuse")
+      ->default_str("new");
   app.add_option("--token-file", config.token_path,
                  "Access tokens, hashed (default: tokens.json beside the database)")
       ->type_name("PATH");
@@ -131,7 +137,20 @@ void add_serve_options(CLI::App& app, ServeConfig& config) {
       ->type_name("NAME")
       ->allow_extra_args(false);
   app.add_flag("--require-token", config.require_token, "Reading needs a token too");
+  app.add_option("--allow-group", config.allow_groups,
+                 "Members of this group may read without a token, as administrators, Event Log "
+                 "Readers and the server's own user do (repeat)")
+      ->type_name("NAME")
+      ->allow_extra_args(false);
+  app.add_flag("!--no-audit-changes", config.audit_changes,
+               "Never change the audit policy; `blockwatchd audit` still does, for who may");
   add_audit_policy(app, config.audit_policy_path);
+}
+
+void take_given(const CLI::App& app, ServeConfig& config) {
+  if (app.count("--retention-days") > 0) config.given.retention_days = config.retention.days;
+  if (app.count("--max-db-size") > 0) config.given.max_db_size = config.retention.max_bytes;
+  if (app.count("--record") > 0) config.given.record = config.record.bits;
 }
 
 void add_on_off(CLI::App& app, const char* name, std::optional<bool>& flag, const char* help) {
@@ -178,6 +197,10 @@ CLI::App* add_audit(CLI::App& app, AuditConfig& config) {
       "  blockwatchd audit set --preset connections --dry-run\n"
       "  blockwatchd audit set filtering-platform-packet-drop --failure on --revert-after 15m");
 
+  verb("verify", "Check that nothing was changed or removed in the trail of changes",
+       AuditConfig::Verb::kVerify)
+      ->footer("Exits with 1 when something was.");
+
   CLI::App* backup = verb("backup", "Write it in the format of auditpol /backup, and keep a copy",
                           AuditConfig::Verb::kBackup);
   backup->add_option("FILE", config.file, "Where to; standard output without it");
@@ -202,6 +225,36 @@ CLI::App* add_self_test(CLI::App& app, SelfTestConfig& config) {
                     "filter that goes with the program, and follow it (Windows, administrators)");
   command->add_flag("--json", config.json, "One JSON document to send with a report of a fault");
   command->footer("Exits with 1 when something failed.");
+  return command;
+}
+
+// `blockwatchd firewall-log VERB`.
+CLI::App* add_firewall_log(CLI::App& app, FirewallLogConfig& config) {
+  CLI::App* command = app.add_subcommand(
+      "firewall-log", "Have Linux's nftables log what its other chains drop, for nflog:GROUP");
+  command->require_subcommand(1);
+  command
+      ->add_option("--group", config.group,
+                   "NFLOG group (default: the installed one, else " +
+                       std::to_string(kFirewallLogGroup) + ")")
+      ->type_name("N");
+  command->add_flag("--json", config.json, "The rules as `nft -j` takes them; status as JSON");
+  const auto verb = [&](const char* name, const char* help, FirewallLogConfig::Verb value) {
+    CLI::App* one = command->add_subcommand(name, help)->fallthrough();
+    one->callback([&config, value] { config.verb = value; });
+    return one;
+  };
+  for (CLI::App* one :
+       {verb("enable", "Print the rules, which copy the chains that may drop, and log instead",
+             FirewallLogConfig::Verb::kEnable),
+        verb("disable", "Print what removes them", FirewallLogConfig::Verb::kDisable)}) {
+    one->add_flag("--apply", config.apply, "Carry it out");
+  }
+  verb("status", "Tell what is logged, and what cannot be", FirewallLogConfig::Verb::kStatus);
+  command->footer(
+      "  blockwatchd firewall-log enable            # look first\n"
+      "  blockwatchd firewall-log enable --apply    # again when the rules changed\n"
+      "  blockwatchd firewall-log disable --apply");
   return command;
 }
 
@@ -239,12 +292,15 @@ std::vector<std::string> without_command(std::vector<std::string> words, const C
 std::variant<CommandConfig, int> parse_command_line(const std::vector<std::string>& arguments,
                                                     std::ostream& out, std::ostream& errors) {
   ServeConfig serve;
+  std::vector<std::string> listen;
   ImportConfig import_config;
+  BackupConfig backup;
   QueryConfig query;
   TokenConfig token;
   ServiceConfig service;
   AuditConfig audit;
   SelfTestConfig self_test;
+  FirewallLogConfig firewall_log;
 
   CLI::App app{"What was blocked on my network, by what, and why", "blockwatchd"};
   // The same command line everywhere: "/x" is a path on Windows too.
@@ -254,7 +310,7 @@ std::variant<CommandConfig, int> parse_command_line(const std::vector<std::strin
   app.allow_config_extras(CLI::config_extras_mode::error);
   app.require_subcommand(0, 1);
   app.footer("Without a command: serve. `blockwatchd COMMAND --help` tells more.");
-  add_serve_options(app, serve);
+  add_serve_options(app, listen, serve);
   CLI::Option* config_file =
       app.set_config("--config", "", "JSON with the same keys; the command line wins")
           ->type_name("FILE");
@@ -272,6 +328,16 @@ std::variant<CommandConfig, int> parse_command_line(const std::vector<std::strin
       ->check(CLI::Range(1U, 64U))
       ->capture_default_str();
   import_command->add_flag("--json", import_config.json, "The report as JSON lines");
+
+  CLI::App* backup_command =
+      app.add_subcommand("backup", "Copy the store to a new file, also while blockwatchd serves");
+  backup_command->add_option("FILE", backup.file, "Where to; must not exist")->required();
+  add_db(*backup_command, backup.db_path);
+  backup_command->footer(
+      "The trail of the audit policy is copied to FILE.audit. To go back to a backup, stop "
+      "blockwatchd\nand put the files in the place of the database and its .audit, without -wal "
+      "and "
+      "-shm files\nbeside them. Tokens are not in it.");
 
   CLI::App* query_command =
       app.add_subcommand("query", "Ask the store: NDJSON on a pipe, a table on a terminal");
@@ -297,6 +363,13 @@ std::variant<CommandConfig, int> parse_command_line(const std::vector<std::strin
   revoke->fallthrough();
   revoke->add_option("NAME", token.name, "Its name or the start of its id")->required();
 
+  CLI::App* open_command = app.add_subcommand(
+      "open", "Print a link that opens the server's pages in a browser, signed in");
+  open_command->fallthrough();
+  open_command->footer(
+      "The link works once, for a minute. The server is looked for at --listen. Where it was\n"
+      "started with --require-token, a token is taken from the variable BLOCKWATCH_TOKEN.");
+
   CLI::App* service_command = app.add_subcommand("service", "Run as a Windows service");
   service_command->require_subcommand(1)->fallthrough();
   CLI::App* install = service_command->add_subcommand(
@@ -309,6 +382,7 @@ std::variant<CommandConfig, int> parse_command_line(const std::vector<std::strin
 
   const CLI::App* audit_command = add_audit(app, audit);
   const CLI::App* self_test_command = add_self_test(app, self_test);
+  const CLI::App* firewall_log_command = add_firewall_log(app, firewall_log);
 
   CLI::App* routes_command =
       app.add_subcommand("routes", "List every route: method, path, operation id");
@@ -317,7 +391,10 @@ std::variant<CommandConfig, int> parse_command_line(const std::vector<std::strin
     // CLI11 takes the words from the back.
     app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
     if (*config_file) serve.config_path = config_file->as<std::string>();
+    take_given(app, serve);
+    set_listen(listen, serve);
     if (import_command->parsed()) return CommandConfig{import_config};
+    if (backup_command->parsed()) return CommandConfig{backup};
     if (query_command->parsed()) {
       query.filters = parse_filters(query_command->remaining());
       return CommandConfig{query};
@@ -340,8 +417,12 @@ std::variant<CommandConfig, int> parse_command_line(const std::vector<std::strin
       }
       return CommandConfig{service};
     }
+    if (open_command->parsed()) {
+      return CommandConfig{where_to_open(serve)};
+    }
     if (audit_command->parsed()) return CommandConfig{audit};
     if (self_test_command->parsed()) return CommandConfig{self_test};
+    if (firewall_log_command->parsed()) return CommandConfig{firewall_log};
     if (routes_command->parsed()) return CommandConfig{RoutesConfig{}};
     return CommandConfig{serve};
   } catch (const CLI::ParseError& e) {

@@ -10,7 +10,9 @@
 #include <vector>
 
 #include "server/http.h"
+#include "server/listener.h"
 #include "storage/event_writer.h"
+#include "storage/settings.h"
 #include "storage/words.h"
 
 namespace blockwatch {
@@ -21,17 +23,29 @@ inline constexpr int kExitUsage = 2;
 inline constexpr int kExitDamaged = 3;  // finished, but some input was damaged
 
 struct ServeConfig {
-  std::string listen_host = "127.0.0.1";
-  int listen_port = 8470;  // 0: a free one
-  std::string db_path;     // empty: the data folder's
+  std::vector<ListenAddress> listen{{.port = 8470}};
+  bool tls_self_signed = false;
+  std::string tls_certificate_path;  // PEM; with tls_key_path instead
+  std::string tls_key_path;
+  std::string user;     // whom to become once the addresses are open; empty: nobody else
+  std::string db_path;  // empty: the data folder's
   std::vector<std::string> sources{"auto"};
   ActionSet record = kBlocksAndDrops;
   RetentionOptions retention;
-  std::string token_path;  // empty: beside the database
+  bool set_aside_damaged = true;  // a damaged store is set aside; else it is refused
+  std::string token_path;         // empty: beside the database
   std::vector<std::string> extra_hosts;
   bool require_token = false;
-  std::string config_path;        // of --config; empty: none
-  std::string audit_policy_path;  // empty: the system's, or the file beside the database
+  std::vector<std::string> allow_groups;  // names or ids
+  bool audit_changes = true;              // requests and due reverts may change the audit policy
+  std::string config_path;                // of --config; empty: none
+  std::string audit_policy_path;          // empty: the system's, or the file beside the database
+  StoredSettings given;  // the settings that stand here and so cannot be changed elsewhere
+};
+
+struct BackupConfig {
+  std::string db_path;
+  std::string file;
 };
 
 struct ImportConfig {
@@ -56,6 +70,12 @@ struct TokenConfig {
   std::vector<std::string> scopes;
 };
 
+// Prints a link for the browser; the address is that of serve's options.
+struct OpenConfig {
+  std::string host;
+  int port = 0;
+};
+
 struct ServiceConfig {
   enum class Verb : std::uint8_t { kInstall, kUninstall, kRun };
   Verb verb = Verb::kRun;
@@ -64,7 +84,7 @@ struct ServiceConfig {
 };
 
 struct AuditConfig {
-  enum class Verb : std::uint8_t { kGet, kSet, kBackup, kRestore };
+  enum class Verb : std::uint8_t { kGet, kSet, kBackup, kRestore, kVerify };
   Verb verb = Verb::kGet;
   std::string db_path;
   std::string policy_path;                 // as ServeConfig::audit_policy_path
@@ -87,11 +107,21 @@ struct SelfTestConfig {
   bool json = false;
 };
 
+// nftables rules that log what other chains drop (firewall_log/plan.h).
+struct FirewallLogConfig {
+  enum class Verb : std::uint8_t { kEnable, kDisable, kStatus };
+  Verb verb = Verb::kStatus;
+  std::optional<std::uint16_t> group;  // of NFLOG
+  bool apply = false;                  // carry it out instead of printing it
+  bool json = false;
+};
+
 // Prints "METHOD PATTERN OPERATION_ID" of every route, for the contract test.
 struct RoutesConfig {};
 
-using CommandConfig = std::variant<ServeConfig, ImportConfig, QueryConfig, TokenConfig,
-                                   ServiceConfig, AuditConfig, SelfTestConfig, RoutesConfig>;
+using CommandConfig =
+    std::variant<ServeConfig, BackupConfig, ImportConfig, QueryConfig, TokenConfig, OpenConfig,
+                 ServiceConfig, AuditConfig, SelfTestConfig, FirewallLogConfig, RoutesConfig>;
 
 // What to do, or the exit code after help was printed (0) or a fault was named in `errors` (2).
 // Arguments are UTF-8.

@@ -28,7 +28,7 @@ milliseconds until(Connection::Clock::time_point deadline) {
 Connection::Arrival Connection::receive_until(Clock::time_point deadline) {
   std::array<char, kReceiveBytes> buffer;  // NOLINT(*-member-init): receive() fills what is used
   while (true) {
-    const Socket::Transfer transfer = socket_.receive(buffer.data(), buffer.size());
+    const Socket::Transfer transfer = transport_.receive(buffer.data(), buffer.size());
     if (transfer.status == Socket::Status::kClosed) return Arrival::kClosed;
     if (transfer.status == Socket::Status::kDone) {
       in_.append(buffer.data(), transfer.bytes);
@@ -37,7 +37,25 @@ Connection::Arrival Connection::receive_until(Clock::time_point deadline) {
     const milliseconds left = until(deadline);
     if (left <= milliseconds::zero()) return Arrival::kTimeout;
     if (stopping_) return Arrival::kClosed;
-    socket_.wait_readable(std::min(left, kSlice));
+    socket().wait_readable(std::min(left, kSlice));
+  }
+}
+
+bool Connection::open(const std::function<milliseconds()>& patience) {
+  const auto began = Clock::now();
+  while (true) {
+    const TlsSession::Progress progress = transport_.handshake();
+    if (progress == TlsSession::Progress::kDone) return true;
+    const milliseconds left =
+        until(began + std::min<milliseconds>(options_.header_deadline, patience()));
+    if (progress == TlsSession::Progress::kFailed || left <= milliseconds::zero() || stopping_) {
+      return alive_ = false;
+    }
+    if (progress == TlsSession::Progress::kWantsRead) {
+      socket().wait_readable(std::min(left, kSlice));
+    } else {
+      socket().wait_writable(std::min(left, kSlice));
+    }
   }
 }
 
@@ -122,15 +140,22 @@ void Connection::begin_answer(bool streamed) {
 
 bool Connection::write(const char* data, std::size_t size) {
   if (!alive_) return false;
+  // Not copied: an answer that its client is slow to take would be kept twice.
+  if (size >= kGatherBytes) return flush() && send({data, size});
   out_.append(data, size);
   return out_.size() < kGatherBytes || flush();
 }
 
 bool Connection::flush() {
-  std::string_view left = out_;
+  const bool sent = send(out_);
+  out_.clear();
+  return sent;
+}
+
+bool Connection::send(std::string_view left) {
   if (streamed_) answer_deadline_ = Clock::now() + options_.stream_stall;
   while (alive_ && !left.empty()) {
-    const Socket::Transfer transfer = socket_.send(left.data(), left.size());
+    const Socket::Transfer transfer = transport_.send(left.data(), left.size());
     if (transfer.status == Socket::Status::kDone) {
       left.remove_prefix(transfer.bytes);
       if (streamed_) answer_deadline_ = Clock::now() + options_.stream_stall;
@@ -142,9 +167,8 @@ bool Connection::flush() {
       alive_ = false;
       break;
     }
-    socket_.wait_writable(std::min(remaining, kSlice));
+    socket().wait_writable(std::min(remaining, kSlice));
   }
-  out_.clear();
   return alive_;
 }
 
@@ -159,7 +183,7 @@ bool Connection::is_client_there() {
 }
 
 void Connection::finish() {
-  socket_.shutdown_send();
+  transport_.shutdown_send();
   const auto deadline = Clock::now() + kLinger;
   std::size_t discarded = 0;
   while (alive_ && discarded < kLingerBytes && Clock::now() < deadline) {

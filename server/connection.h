@@ -13,7 +13,7 @@
 
 #include "server/http_server.h"
 #include "server/problem.h"
-#include "server/socket.h"
+#include "server/transport.h"
 #include "storage/result.h"
 
 namespace blockwatch {
@@ -24,8 +24,12 @@ class Connection {
   using Clock = std::chrono::steady_clock;
 
   // Both references outlive this object. `stopping` ends waits within half a second.
-  Connection(Socket socket, const HttpServerOptions& options, const std::atomic<bool>& stopping)
-      : socket_(std::move(socket)), options_(options), stopping_(stopping) {}
+  Connection(Transport transport, const HttpServerOptions& options,
+             const std::atomic<bool>& stopping)
+      : transport_(std::move(transport)), options_(options), stopping_(stopping) {}
+
+  // Comes first. False: no TLS came about in the time that a head has, or that `patience` allows.
+  bool open(const std::function<std::chrono::milliseconds()>& patience);
 
   // The next head with its empty line; valid until the next call. Nothing: the client closed, or
   // sent nothing for as long as `patience` allows (asked again twice a second). A fault: 400, 408,
@@ -56,16 +60,17 @@ class Connection {
   // with unread bytes would reset the connection and may take the answer away from the client.
   void finish();
 
-  const Socket& socket() const { return socket_; }
-  // Gives the socket away; nothing else may be called afterwards.
-  Socket release() { return std::move(socket_); }
+  const Socket& socket() const { return transport_.socket(); }
+  // Gives the transport away; nothing else may be called afterwards.
+  Transport release() { return std::move(transport_); }
 
  private:
   enum class Arrival : std::uint8_t { kBytes, kClosed, kTimeout };
   // Waits for bytes until then and appends them to in_.
   Arrival receive_until(Clock::time_point deadline);
+  bool send(std::string_view bytes);
 
-  Socket socket_;
+  Transport transport_;
   const HttpServerOptions& options_;
   const std::atomic<bool>& stopping_;
 

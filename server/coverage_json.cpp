@@ -18,7 +18,11 @@ void append_json(std::string& out, const CoverageFact& fact) {
   pen.put("{\"kind\":");
   pen.put_quoted(to_word(fact.kind));
   pen.put(",\"source\":");
-  pen.put_string(fact.source);
+  if (fact.source.empty()) {
+    pen.put_null();
+  } else {
+    pen.put_string(fact.source);
+  }
   pen.put(",\"start_time\":");
   pen.put_quoted(format_rfc3339(fact.start));
   pen.put(",\"end_time\":");
@@ -30,6 +34,8 @@ void append_json(std::string& out, const CoverageFact& fact) {
   number(",\"first_record_id\":", fact.first_record_id);
   number(",\"last_record_id\":", fact.last_record_id);
   number(",\"missing_records\":", fact.missing_records);
+  pen.put(",\"count\":");
+  pen.put_number(fact.count);
   pen.put(",\"detail\":");
   pen.put_string(fact.detail);
   pen.put('}');

@@ -8,19 +8,26 @@
 #include <thread>
 #include <utility>
 
+#include "monitor/eventlog_api.h"
 #include "monitor/monitor.h"
 #include "monitor/sources.h"
+#include "monitor/wait.h"
 #include "server/access.h"
 #include "server/api_context.h"
 #include "server/api_routes.h"
+#include "server/audit_coverage.h"
 #include "server/audit_json.h"
 #include "server/audit_policy_file.h"
 #include "server/embedded.h"
 #include "server/event_streams.h"
+#include "server/fact_sender.h"
 #include "server/health_board.h"
 #include "server/http_server.h"
 #include "server/import_queue.h"
+#include "server/privileges.h"
 #include "server/rate_meter.h"
+#include "server/store_words.h"
+#include "server/tls_setup.h"
 #include "storage/event_store.h"
 #include "storage/file_path.h"
 
@@ -29,60 +36,155 @@ namespace {
 
 // A commit that has been failing for longer turns the readiness red.
 constexpr std::int64_t kStalledMs = 5'000;
+constexpr int kBacklog = 512;
+
+Result<std::vector<Listener>> open_listeners(const ServeConfig& config) {
+  std::vector<Listener> listeners;
+  for (const ListenAddress& address : config.listen) {
+    auto listener = Listener::open(address, kBacklog);
+    if (!listener) return tl::unexpected(listener.error());
+    listeners.push_back(std::move(*listener));
+  }
+  return listeners;
+}
+
+std::vector<std::string> urls_of(const std::vector<Listener>& listeners) {
+  std::vector<std::string> urls;
+  for (const Listener& listener : listeners) urls.push_back(listener.address().url());
+  return urls;
+}
+
+NeededRights rights_for(const ServeConfig& config) {
+  const auto has = [&](std::string_view kind) {
+    return std::ranges::any_of(config.sources,
+                               [&](const std::string& spec) { return spec.starts_with(kind); });
+  };
+  return {.user = config.user,
+          .net_admin = has("nflog:") || has("auto"),
+          .read_others = config.user.empty() && (has("evtx:") || has("dir:"))};
+}
+
+// From elsewhere nobody comes in without one.
+Result<void> check_tokens(const ServeConfig& config, const TokenStore& tokens) {
+  const auto open = std::ranges::find_if_not(config.listen, &ListenAddress::is_local);
+  if (open == config.listen.end()) return {};
+  const auto known = tokens.list();
+  if (!known) return tl::unexpected(known.error());
+  if (!known->empty()) return {};
+  return make_error(ErrorCode::kInvalidArgument,
+                    open->url() +
+                        " is open to other computers, and there is no token to let them "
+                        "in: make one first with 'blockwatchd token create'");
+}
+
+constexpr std::chrono::milliseconds kPositionPause{500};
+
+// What may pass, so that the program starts without and goes on once it has.
+bool may_pass(ErrorCode code) {
+  return code == ErrorCode::kUnavailable || code == ErrorCode::kPermission ||
+         code == ErrorCode::kIo;
+}
+
+Result<std::unique_ptr<Store>> open_store(const ServeConfig& config, const std::string& db_path,
+                                          const std::string& damage = {}) {
+  auto store = Store::open(
+      {.path = db_path, .set_aside_damaged = config.set_aside_damaged, .damage = damage});
+  if (store && !(*store)->set_aside().empty()) {
+    spdlog::error(
+        "the store was damaged: it is kept as {}, and a new one takes what the logs still hold",
+        (*store)->set_aside());
+  } else if (!store && store.error().code == ErrorCode::kCorrupt) {
+    store.error().message +=
+        "; rename it to begin a new one, or start with --on-corrupt=new, which does that";
+  }
+  return store;
+}
+
+// As open_store(); also looks whether what every answer begins with can be read.
+Result<std::unique_ptr<Store>> open_whole_store(const ServeConfig& config,
+                                                const std::string& db_path) {
+  auto store = open_store(config, db_path);
+  if (!store) return store;
+  Result<StoreStatus> status;
+  if (auto reader = StoreReader::open(db_path)) {
+    status = (*reader)->status();
+  } else {
+    status = tl::unexpected(reader.error());
+  }
+  if (status || status.error().code != ErrorCode::kCorrupt) return store;
+  *store = nullptr;
+  return open_store(config, db_path, status.error().message);
+}
 
 }  // namespace
 
 // Members are declared in the order in which they start: destruction is the way back.
 class Daemon::Impl {
  public:
-  Impl(ServeConfig config, const std::string& db_path, std::unique_ptr<Store> store,
-       std::unique_ptr<TokenStore> tokens, std::unique_ptr<AuditKeeper> audit)
+  Impl(ServeConfig config, const std::string& db_path, std::vector<Listener> listeners,
+       TlsSetup tls, std::unique_ptr<Store> store, std::unique_ptr<TokenStore> tokens,
+       std::unique_ptr<AuditKeeper> audit, const StoredSettings& stored)
       : config_(std::move(config)),
+        settings_(config_.given, stored),
         db_path_(db_path),
+        urls_(urls_of(listeners)),
+        certificate_path_(std::move(tls.certificate_path)),
+        fingerprint_(tls.context ? tls.context->fingerprint() : std::string()),
         tokens_(std::move(tokens)),
         audit_(std::move(audit)),
-        writer_(std::move(store), commits_, config_.retention),
         readers_(db_path),
-        imports_(writer_, db_path + ".imports", config_.record,
+        monitor_([this](const std::string& source) { return position_of(source); },
+                 [this](EventBatch&& batch) { return take(std::move(batch)); },
+                 [this](const std::string& source, const std::string& message) {
+                   if (stop_.stop_requested()) return;
+                   spdlog::error("source {}: {}", source, message);
+                 }),
+        writer_(std::move(store), commits_, settings_.view().retention,
+                {.open = [this](const std::string& damage) { return reopen(damage); },
+                 .retention = [this] { return settings_.view().retention; },
+                 .begun_anew = [this] { monitor_.repeat(); }}),
+        imports_(writer_, db_path + ".imports", record_,
                  [this](const AppendResult& result) { count(result); }),
         streams_(readers_, commits_),
+        backups_(db_path, db_path + ".backups"),
         context_{.readers = readers_,
                  .commits = commits_,
                  .imports = imports_,
                  .streams = streams_,
                  .audit = *audit_,
+                 .backups = backups_,
+                 .settings = settings_,
                  .status = [this] { return service_status(); },
                  .sources = [this] { return source_status(); },
                  .health = [this] { return health(); },
-                 .files = embedded_files()},
+                 .files = embedded_files(),
+                 .audit_changes = config_.audit_changes},
         router_(make_routes(context_)),
-        access_({.extra_hosts = config_.extra_hosts, .require_token = config_.require_token},
-                *tokens_),
-        http_(router_, access_, {.host = config_.listen_host, .port = config_.listen_port}),
-        monitor_([this](const std::string& source) { return position_of(source); },
-                 [this](EventBatch&& batch) { return take(std::move(batch)); },
-                 [](const std::string& source, const std::string& message) {
-                   spdlog::error("source {}: {}", source, message);
-                 }) {}
+        access_({.extra_hosts = config_.extra_hosts,
+                 .require_token = config_.require_token,
+                 .reader_groups = config_.allow_groups},
+                *tokens_, *context_.sessions),
+        http_(router_, access_, std::move(listeners), {}, std::move(tls.context)),
+        audit_coverage_("windows:" + std::string(kEventLogChannel), record_,
+                        [this](EventBatch&& batch) { facts_.send(std::move(batch)); }),
+        facts_([this](EventBatch&& batch) { return take(std::move(batch)); },
+               [this] { return listening(); }) {
+    settings_.set_save([this](const StoredSettings& wanted, RetentionOptions retention) {
+      return writer_.change_settings(wanted, retention);
+    });
+  }
 
   Result<void> start() {
     // What is stored already can be asked for from the first moment.
-    auto reader = readers_.borrow();
-    if (!reader) return tl::unexpected(reader.error());
-    const auto status = (*reader)->status();
-    if (!status) return tl::unexpected(status.error());
-    commits_.publish(status->newest_seq);
+    if (auto reader = readers_.borrow()) {
+      if (const auto status = (*reader)->status()) commits_.publish(status->newest_seq);
+    }
 
-    const auto port = http_.bind();
-    if (!port) return tl::unexpected(port.error());
-    const bool is_v6 = config_.listen_host.find(':') != std::string::npos;
-    url_ = "http://" + (is_v6 ? "[" + config_.listen_host + "]" : config_.listen_host) + ":" +
-           std::to_string(*port);
     // Before the audit's thread: a live log switches a right of this process on and needs it from
     // then on; who reads the policy switches it off again if it was off before.
     std::vector<std::unique_ptr<EventSource>> sources;
     for (const std::string& spec : config_.sources) {
-      auto source = make_source(spec, config_.record, audited());
+      auto source = make_source(spec, record_, audited());
       if (!source && spec == "auto") {
         spdlog::warn("auto: no live source: {}; --source names another", source.error().message);
         continue;
@@ -92,18 +194,25 @@ class Daemon::Impl {
       if (*source) sources.push_back(std::move(*source));
     }
     if (auto made = begin_auditing(sources); !made) return made;
-    audit_->start([this](const AuditChangeRecord& change) {
-      const std::string text = audit_change_json(change);
-      spdlog::info("audit policy: {}", text);
-      streams_.tell("policy", text);
-    });
+    tell_gaps(sources);
+    audit_->start(
+        [this](const AuditChangeRecord& change) {
+          if (audits_) audit_coverage_.hear(change);
+          const std::string text = audit_change_json(change);
+          spdlog::info("audit policy: {}", text);
+          streams_.tell("policy", text);
+        },
+        config_.audit_changes);
     http_thread_ = std::jthread([this] { http_.run(); });
     for (auto& source : sources) monitor_.add(std::move(source));
+    facts_.start();
     health();  // each check is as it is since the start
     return {};
   }
 
-  const std::string& url() const { return url_; }
+  const std::vector<std::string>& urls() const { return urls_; }
+  const std::string& certificate_path() const { return certificate_path_; }
+  const std::string& fingerprint() const { return fingerprint_; }
 
   bool stop() {
     stop_.request_stop();
@@ -111,10 +220,15 @@ class Daemon::Impl {
     readers_.stop();
     audit_->stop();  // requests may wait in it
     http_.stop();
+    facts_.stop();
+    beat_last();
     monitor_.stop();
     imports_.stop();
+    backups_.stop();
     const bool drained = writer_.stop();
     if (http_thread_.joinable()) http_thread_.join();
+    // The writer's connection closes last, and moves the log into the file.
+    readers_.renew([] {});
     return drained;
   }
 
@@ -138,6 +252,12 @@ class Daemon::Impl {
   // Runs on the source's thread.
   bool take(EventBatch&& batch) {
     const std::string source = batch.source;
+    {
+      std::lock_guard lock(epochs_mutex_);
+      if (const auto asked = epochs_.find(source); asked != epochs_.end()) {
+        batch.epoch = asked->second;
+      }
+    }
     return writer_.push(
         std::move(batch),
         [this, source](const AppendResult& result) {
@@ -147,15 +267,93 @@ class Daemon::Impl {
         stop_.get_token());
   }
 
+  // What nobody read while the program did not run, and what was not audited.
+  void tell_gaps(const std::vector<std::unique_ptr<EventSource>>& sources) {
+    Result<std::vector<SourceRecord>> records;
+    if (auto reader = readers_.borrow()) {
+      records = (*reader)->sources();
+    } else {
+      records = tl::unexpected(reader.error());
+    }
+    if (!records) {
+      spdlog::warn("what was missed before this start is not known: {}", records.error().message);
+      return;
+    }
+    for (const auto& source : sources) {
+      const auto known = std::ranges::find(*records, source->name(), &SourceRecord::name);
+      const auto heard = known == records->end() ? std::nullopt : known->updated;
+      if (!source->rereads() && heard) {
+        take({.source = source->name(),
+              .facts = {{.kind = CoverageKind::kServiceDown,
+                         .start = std::min(*heard, start_time_),
+                         .end = start_time_,
+                         .detail = "the program did not run"}}});
+      }
+      if (source->name() != audit_coverage_.source()) continue;
+      if (const auto view = audit_->view()) {
+        audits_ = true;
+        audit_coverage_.begin(view->policy, heard, start_time_);
+      }
+    }
+  }
+
+  // Sources that listen now, and cannot read later what they miss.
+  std::vector<std::string> listening() const {
+    std::vector<std::string> names;
+    for (const auto& source : monitor_.status()) {
+      if (!source.rereads && source.report.state == SourceState::kFollowing) {
+        names.push_back(source.name);
+      }
+    }
+    return names;
+  }
+
+  // The next start then knows when they ended.
+  void beat_last() {
+    if (writer_.counters().stalled_ms != 0) return;
+    for (const std::string& name : listening()) writer_.push({.source = name}, {}, {});
+  }
+
   void count(const AppendResult& result) {
     stored_.add(result.stored);
     duplicate_.add(result.duplicate);
   }
 
+  // Waits while the store cannot be read: a source could not begin without.
   Result<std::string> position_of(const std::string& source) {
-    auto reader = readers_.borrow();
-    if (!reader) return tl::unexpected(reader.error());
-    return (*reader)->position(source);
+    while (true) {
+      {
+        std::lock_guard lock(epochs_mutex_);
+        epochs_[source] = writer_.epoch();
+      }
+      Result<std::string> position;
+      if (auto reader = readers_.borrow()) {
+        position = (*reader)->position(source);
+      } else {
+        position = tl::unexpected(reader.error());
+      }
+      if (position || !may_pass(position.error().code)) return position;
+      if (!wait_for(stop_.get_token(), kPositionPause)) return position;
+    }
+  }
+
+  // On the writer's thread.
+  Result<std::unique_ptr<Store>> reopen(const std::string& damage) {
+    Result<std::unique_ptr<Store>> store;
+    // Who reads a file that could not be written holds it so for the whole process.
+    readers_.renew([&] { store = open_store(config_, db_path_, damage); });
+    if (!store) return store;
+    if (!(*store)->set_aside().empty()) {
+      // The new one takes over what was set.
+      if (auto saved = (*store)->save(settings_.stored()); !saved) {
+        return tl::unexpected(saved.error());
+      }
+    } else if (const auto stored = (*store)->settings()) {
+      settings_.adopt(*stored);
+    } else {
+      return tl::unexpected(stored.error());
+    }
+    return store;
   }
 
   RateMeter& rate_of(const std::string& source) {
@@ -170,7 +368,7 @@ class Daemon::Impl {
             .writer = writer_.counters(),
             .stored_per_s = stored_.per_second(),
             .duplicate_per_s = duplicate_.per_second(),
-            .record = config_.record,
+            .record = record_,
             .connections = http.connections,
             .streams = http.streams,
             .requests = http.requests};
@@ -178,15 +376,15 @@ class Daemon::Impl {
 
   std::vector<SourceStatus> source_status() {
     std::vector<SourceStatus> all;
-    for (auto& [name, report] : monitor_.status()) {
-      const auto& counts = report.counts;
-      all.push_back({.name = name,
-                     .state = std::string(to_word(report.state)),
-                     .lag_ms = report.lag_ms,
+    for (const auto& source : monitor_.status()) {
+      const auto& counts = source.report.counts;
+      all.push_back({.name = source.name,
+                     .state = std::string(to_word(source.report.state)),
+                     .lag_ms = source.report.lag_ms,
                      .folded = counts ? std::optional(counts->folded) : std::nullopt,
                      .ignored = counts ? std::optional(counts->ignored) : std::nullopt,
-                     .rate_per_s = rate_of(name).per_second(),
-                     .last_error = report.last_error});
+                     .rate_per_s = rate_of(source.name).per_second(),
+                     .last_error = source.report.last_error});
     }
     return all;
   }
@@ -194,14 +392,21 @@ class Daemon::Impl {
   std::vector<HealthCheck> health() {
     std::vector<HealthCheck> checks;
     auto reader = readers_.borrow();
-    const bool readable = reader && (*reader)->status();
-    checks.push_back(board_.check("store", readable, readable ? "" : "the store cannot be read"));
+    const auto store = reader ? (*reader)->status() : tl::unexpected(reader.error());
+    std::string told = store ? "" : "the store cannot be read";
+    if (store && store->set_aside) told = store->set_aside->detail;
+    checks.push_back(board_.check("store", store.has_value(), std::move(told)));
 
     const WriterCounters writer = writer_.counters();
     const bool writes = writer.stalled_ms < kStalledMs;
-    checks.push_back(board_.check(
-        "writer", writes,
-        writes ? "" : "nothing could be stored for " + std::to_string(writer.stalled_ms) + " ms"));
+    checks.push_back(board_.check("writer", writes,
+                                  writes ? ""
+                                         : "nothing could be stored for " +
+                                               std::to_string(writer.stalled_ms) +
+                                               " ms: " + words_for(writer)));
+    const bool trail = !audit_->trail().fails();
+    checks.push_back(board_.check("audit-trail", trail,
+                                  trail ? "" : "it cannot be read or written: no change is made"));
 
     std::string failed;
     for (const auto& source : monitor_.status()) {
@@ -215,7 +420,12 @@ class Daemon::Impl {
   }
 
   const ServeConfig config_;
+  Settings settings_;
+  const ActionSet record_ = settings_.view().record;  // until the next start
   const std::string db_path_;
+  const std::vector<std::string> urls_;
+  const std::string certificate_path_;
+  const std::string fingerprint_;
   const Timestamp start_time_ = now();
   const std::unique_ptr<TokenStore> tokens_;
   const std::unique_ptr<AuditKeeper> audit_;
@@ -226,35 +436,71 @@ class Daemon::Impl {
   std::mutex rates_mutex_;
   std::map<std::string, RateMeter> rates_;  // guarded by rates_mutex_; its values guard themselves
   HealthBoard board_;
-  EventWriter writer_;
+  std::mutex epochs_mutex_;
+  // EventWriter::epoch() when a source last asked for its position; guarded by epochs_mutex_.
+  std::map<std::string, std::uint64_t> epochs_;
+  // These start nothing by themselves, and the writer's thread uses them from its first moment.
   ReaderPool readers_;
+  Monitor monitor_;
+  EventWriter writer_;
   ImportQueue imports_;
   EventStreams streams_;
+  BackupJobs backups_;
   ApiContext context_;
   const Router router_;
   const Access access_;
   HttpServer http_;
-  Monitor monitor_;
-  std::string url_;
+  AuditCoverage audit_coverage_;
+  bool audits_ = false;  // a source depends on the policy; set before any thread asks
+  FactSender facts_;
   std::jthread http_thread_;
 };
 
 Daemon::Daemon(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Daemon::~Daemon() { stop(); }
-const std::string& Daemon::url() const { return impl_->url(); }
+const std::vector<std::string>& Daemon::urls() const { return impl_->urls(); }
+const std::string& Daemon::certificate_path() const { return impl_->certificate_path(); }
+const std::string& Daemon::fingerprint() const { return impl_->fingerprint(); }
 bool Daemon::stop() { return impl_->stop(); }
 
-Result<std::unique_ptr<Daemon>> Daemon::start(const ServeConfig& config) {
+Result<std::unique_ptr<Daemon>> Daemon::start(ServeConfig config) {
+  auto groups = find_groups(config.allow_groups);
+  if (!groups) return tl::unexpected(groups.error());
+  config.allow_groups = std::move(*groups);
+  auto listeners = open_listeners(config);
+  if (!listeners) return tl::unexpected(listeners.error());
+  const auto own_identity = read_own_identity(config);
+  if (!own_identity) return tl::unexpected(own_identity.error());
+  if (auto dropped = drop_rights(rights_for(config)); !dropped) {
+    return tl::unexpected(dropped.error());
+  }
   auto db_path = resolve_db_path(config.db_path);
   if (!db_path) return tl::unexpected(db_path.error());
   auto tokens = TokenStore::open(to_path(resolve_token_path(config.token_path, *db_path)));
   if (!tokens) return tl::unexpected(tokens.error());
-  auto store = Store::open({.path = *db_path});
-  if (!store) return tl::unexpected(store.error());
+  if (auto guarded = check_tokens(config, **tokens); !guarded) {
+    return tl::unexpected(guarded.error());
+  }
+  auto tls = set_up_tls(config, *own_identity, *db_path);
+  if (!tls) return tl::unexpected(tls.error());
+  auto store = open_whole_store(config, *db_path);
+  StoredSettings settings;
+  if (store) {
+    const auto stored = (*store)->settings();
+    if (!stored) return tl::unexpected(stored.error());
+    settings = *stored;
+  } else {
+    std::error_code error;
+    const bool is_there = std::filesystem::file_size(to_path(*db_path), error) > 0 && !error;
+    if (!is_there || !may_pass(store.error().code)) return tl::unexpected(store.error());
+    spdlog::error("{}; it is tried again", store.error().message);
+    store = std::unique_ptr<Store>();
+  }
   auto audit = AuditKeeper::open(config.audit_policy_path, *db_path);
   if (!audit) return tl::unexpected(audit.error());
-  auto impl = std::make_unique<Impl>(config, *db_path, std::move(*store), std::move(*tokens),
-                                     std::move(*audit));
+  auto impl =
+      std::make_unique<Impl>(std::move(config), *db_path, std::move(*listeners), std::move(*tls),
+                             std::move(*store), std::move(*tokens), std::move(*audit), settings);
   auto daemon = std::unique_ptr<Daemon>(new Daemon(std::move(impl)));
   if (auto started = daemon->impl_->start(); !started) return tl::unexpected(started.error());
   return daemon;

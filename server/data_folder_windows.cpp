@@ -11,8 +11,8 @@
 #include "server/access_check_windows.h"
 #include "server/access_list_windows.h"
 #include "server/data_folder.h"
-#include "server/system_function.h"
 #include "storage/file_path.h"
+#include "storage/system_function.h"
 
 namespace blockwatch {
 namespace {

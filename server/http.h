@@ -11,6 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include "server/peer_identity.h"
+#include "server/tokens.h"
 #include "storage/result.h"
 
 namespace blockwatch {
@@ -33,9 +35,10 @@ struct Request {
   Parameters query;
   std::map<std::string, std::string> path_values;  // {name} of the route's pattern
   std::function<std::optional<std::string>(std::string_view name)> header;  // any case; first value
-  BodyReader body;    // streams the body; only on routes that take one
-  std::string peer;   // address of the other end
-  std::string token;  // name of the token that was shown; empty: none
+  BodyReader body;                         // streams the body; only on routes that take one
+  std::string peer;                        // address of the other end
+  std::function<PeerIdentity()> identify;  // who that is, looked up once; empty: not known
+  TokenInfo token;  // what was shown, or is behind the session; without a name: nothing
 };
 
 // Takes bytes of a streamed body. False: the client is gone or the server stops; give up soon.
@@ -57,6 +60,16 @@ struct Response {
   void set(std::string name, std::string value) {
     headers.emplace_back(std::move(name), std::move(value));
   }
+};
+
+// A request that was refused, by a check or by its handler.
+struct Attempt {
+  std::string_view method;
+  std::string_view path;
+  std::string_view peer;
+  PeerIdentity identity;
+  const TokenInfo& token;  // as in Request
+  int status = 0;
 };
 
 using Handler = std::function<Response(const Request&)>;

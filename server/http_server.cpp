@@ -7,6 +7,7 @@
 #include <limits>
 #include <mutex>
 #include <set>
+#include <stdexcept>
 #include <thread>
 #include <utility>
 
@@ -22,7 +23,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr int kBacklog = 512;
 // Threads beyond the cap of connections: they tell one too many so, or end one whose answer is
 // written. As many again as the cap, so that clients may come back at once, and these.
 constexpr unsigned kSpareThreads = 32;
@@ -30,28 +30,24 @@ constexpr unsigned kSpareThreads = 32;
 constexpr milliseconds kCrowdedIdle{500};
 // How often the accepting thread looks for the end, where it cannot be woken.
 constexpr milliseconds kAcceptSlice{500};
+// What a client of a socket file leaves out of its Host.
+constexpr int kHttpPort = 80;
 // A longer body may take as long as it likes if its bytes keep coming.
 constexpr std::uint64_t kShortBodyBytes = std::uint64_t{1} << 20;
-
-// The numeric address to listen on; nothing when it is not this machine's own.
-std::optional<std::string> loopback_address(const std::string& host) {
-  if (host == "localhost") return "127.0.0.1";
-  if (host == "::1" || host == "[::1]") return "::1";
-  const bool is_v4 =
-      host.substr(0, 4) == "127." && host.find_first_not_of("0123456789.") == std::string::npos;
-  return is_v4 ? std::optional<std::string>(host) : std::nullopt;
-}
+// Answers up to this size are bounded by the cap of connections.
+constexpr std::size_t kSmallAnswerBytes = std::size_t{16} * 1024;
 
 // How many there are of something that has a cap. Outlives the server while anything is counted.
 using Count = std::shared_ptr<std::atomic<unsigned>>;
 // One of them; counted until it goes.
 using Place = std::shared_ptr<void>;
 
-Place take_place(const Count& count, unsigned cap) {
+Place take_place(const Count& count, unsigned cap, std::size_t size = 1) {
   unsigned taken = *count;
-  while (taken < cap) {
-    if (!count->compare_exchange_weak(taken, taken + 1)) continue;
-    return {count.get(), [count](std::atomic<unsigned>* counted) { --*counted; }};
+  while (taken <= cap && size <= cap - taken) {
+    const auto places = static_cast<unsigned>(size);
+    if (!count->compare_exchange_weak(taken, taken + places)) continue;
+    return {count.get(), [count, places](std::atomic<unsigned>* counted) { *counted -= places; }};
   }
   return nullptr;
 }
@@ -60,12 +56,19 @@ Place take_place(const Count& count, unsigned cap) {
 
 class HttpServer::Impl {
  public:
-  Impl(const Router& router, const Access& access, HttpServerOptions options)
+  Impl(const Router& router, const Access& access, std::vector<Listener> listeners,
+       HttpServerOptions options, std::unique_ptr<const TlsContext> tls)
       : router_(router),
         access_(access),
         options_(std::move(options)),
         guard_(static_cast<int>(
-            std::chrono::duration_cast<std::chrono::seconds>(options_.idle_timeout).count())) {}
+            std::chrono::duration_cast<std::chrono::seconds>(options_.idle_timeout).count())),
+        listeners_(std::move(listeners)),
+        tls_(std::move(tls)) {
+    const bool promised = std::ranges::any_of(
+        listeners_, [](const Listener& listener) { return listener.address().tls; });
+    if (promised && !tls_) throw std::invalid_argument("an address for TLS without a certificate");
+  }
 
   ~Impl() {
     stop();
@@ -76,7 +79,6 @@ class HttpServer::Impl {
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
 
-  Result<int> bind();
   void run();
   void stop();
   HttpCounters counters() const;
@@ -86,6 +88,8 @@ class HttpServer::Impl {
   struct Visit {
     Connection connection;
     std::string peer;
+    std::optional<PeerIdentity> identity;  // once it was asked for
+    Door door;
     bool counted = false;  // against the cap of connections
     Place stream;          // while the answer is one
     Place exported;        // the same, when this thread writes it
@@ -96,10 +100,13 @@ class HttpServer::Impl {
     kClose,   // there is nobody to say anything to
   };
 
-  void start_thread(Socket socket);
-  void serve(Socket socket, bool beyond_cap);
+  void start_thread(Arrival arrival);
+  void serve(Arrival arrival, bool beyond_cap);
   Next serve_next(Visit& visit);
   Next serve_admitted(Visit& visit, const RequestHead& head, const Admission& admission);
+  PeerIdentity identity_of(Visit& visit) const;
+  void tell_of_refusal(Visit& visit, const RequestHead& head, const Admission& admission,
+                       int status) const;
   http::Response handle(Visit& visit, const RequestHead& head, const Admission& admission) const;
   Next refuse(Visit& visit, http::Response response, const RequestHead* head);
   Next send(Visit& visit, http::Response response, const RequestHead* head, bool keep_alive);
@@ -112,11 +119,13 @@ class HttpServer::Impl {
   const Access& access_;
   const HttpServerOptions options_;
   HttplibGuard guard_;
-  std::optional<HttplibGuard::Listener> listener_;
+  const std::vector<Listener> listeners_;
+  const std::unique_ptr<const TlsContext> tls_;
 
   std::atomic<bool> stopping_{false};
   const Count streams_ = std::make_shared<std::atomic<unsigned>>(0);
-  const Count exports_ = std::make_shared<std::atomic<unsigned>>(0);     // within streams_
+  const Count exports_ = std::make_shared<std::atomic<unsigned>>(0);  // within streams_
+  const Count answer_bytes_ = std::make_shared<std::atomic<unsigned>>(0);
   const Count given_away_ = std::make_shared<std::atomic<unsigned>>(0);  // within streams_
   std::atomic<std::uint64_t> requests_{0};
   std::atomic<std::uint64_t> refused_{0};
@@ -128,27 +137,10 @@ class HttpServer::Impl {
   std::set<const Connection*> open_;   // to be woken when the server stops
 };
 
-Result<int> HttpServer::Impl::bind() {
-  const auto address = loopback_address(options_.host);
-  if (!address) {
-    return make_error(ErrorCode::kInvalidArgument,
-                      "cannot listen on '" + options_.host +
-                          "': expected localhost, an address 127.x.x.x, or ::1");
-  }
-  if (options_.port < 0 || options_.port > 65535) {
-    return make_error(ErrorCode::kInvalidArgument, "expected a port from 0 to 65535");
-  }
-  auto listener = guard_.listen(*address, options_.port, kBacklog);
-  if (!listener) return tl::unexpected<Error>(listener.error());
-  listener_ = *listener;
-  return listener->port;
-}
-
 void HttpServer::Impl::run() {
-  if (!listener_) return;
   while (!stopping_) {
-    if (auto socket = accept_connection(listener_->handle, kAcceptSlice)) {
-      start_thread(std::move(*socket));
+    for (Arrival& arrival : accept_connections(listeners_, kAcceptSlice)) {
+      start_thread(std::move(arrival));
     }
   }
   // Answers under way may be completed; nothing new is read.
@@ -166,7 +158,7 @@ void HttpServer::Impl::run() {
 
 void HttpServer::Impl::stop() {
   stopping_ = true;
-  if (listener_) wake_listener(listener_->handle);
+  for (const Listener& listener : listeners_) listener.wake();
 }
 
 bool HttpServer::Impl::wait_for_threads(milliseconds timeout) {
@@ -183,7 +175,7 @@ HttpCounters HttpServer::Impl::counters() const {
   return counters;
 }
 
-void HttpServer::Impl::start_thread(Socket socket) {
+void HttpServer::Impl::start_thread(Arrival arrival) {
   bool beyond_cap = false;
   {
     const std::lock_guard lock(mutex_);
@@ -198,7 +190,7 @@ void HttpServer::Impl::start_thread(Socket socket) {
   }
   try {
     // A thread per connection: whoever is slow or silent costs the others nothing.
-    std::thread([this, beyond_cap, owned = std::move(socket)]() mutable {
+    std::thread([this, beyond_cap, owned = std::move(arrival)]() mutable {
       serve(std::move(owned), beyond_cap);
       const std::lock_guard lock(mutex_);
       --threads_;
@@ -214,16 +206,25 @@ void HttpServer::Impl::start_thread(Socket socket) {
   }
 }
 
-void HttpServer::Impl::serve(Socket socket, bool beyond_cap) {
-  Visit visit{Connection(std::move(socket), options_, stopping_), {}, !beyond_cap};
+void HttpServer::Impl::serve(Arrival arrival, bool beyond_cap) {
+  const ListenAddress& address = arrival.listener->address();
+  Visit visit{Connection(Transport(std::move(arrival.socket), address.tls ? tls_.get() : nullptr),
+                         options_, stopping_),
+              {},
+              {},
+              {.port = static_cast<std::uint16_t>(address.is_unix() ? kHttpPort : address.port),
+               .tls = address.tls},
+              !beyond_cap};
   {
     const std::lock_guard lock(mutex_);
     open_.insert(&visit.connection);
   }
   try {
     visit.peer = visit.connection.socket().peer_address();
-    Next next = Next::kAgain;
-    if (beyond_cap) next = refuse(visit, to_busy("connections"), nullptr);
+    visit.door.address = visit.connection.socket().local_address();
+    const bool open = visit.connection.open([this] { return patience(); });
+    Next next = open ? Next::kAgain : Next::kClose;
+    if (open && beyond_cap) next = refuse(visit, to_busy("connections"), nullptr);
     while (next == Next::kAgain && !stopping_) next = serve_next(visit);
     leave_place(visit);
     if (next == Next::kFinish) visit.connection.finish();
@@ -250,8 +251,9 @@ HttpServer::Impl::Next HttpServer::Impl::serve_next(Visit& visit) {
   if (!*text) return Next::kClose;
   const auto head = parse_request_head(**text);
   if (!head) return refuse(visit, to_refusal(head.error()), nullptr);
-  Admission admission =
-      admit(*head, router_, access_, visit.peer, static_cast<std::uint16_t>(listener_->port));
+  const auto identify = [this, &visit] { return identity_of(visit); };
+  Admission admission = admit(*head, router_, access_, visit.peer, identify, visit.door);
+  if (admission.refused) tell_of_refusal(visit, *head, admission, admission.answer->status);
   if (admission.refused) return refuse(visit, std::move(*admission.answer), &*head);
   if (admission.answer) return send(visit, std::move(*admission.answer), &*head, head->keep_alive);
   return serve_admitted(visit, *head, admission);
@@ -278,6 +280,7 @@ HttpServer::Impl::Next HttpServer::Impl::serve_admitted(Visit& visit, const Requ
                             : Connection::Deadline::kWhole,
                         head.expects_continue);
   http::Response response = handle(visit, head, admission);
+  tell_of_refusal(visit, head, admission, response.status);
   if (connection.body_stalled()) {
     return refuse(
         visit,
@@ -292,9 +295,32 @@ HttpServer::Impl::Next HttpServer::Impl::serve_admitted(Visit& visit, const Requ
       !(visit.exported = take_place(exports_, options_.max_exports))) {
     return refuse(visit, to_busy("exports"), &head);
   }
+  // Clients that ask for much and are slow to take it must not fill the memory.
+  const std::size_t size = response.body.size();
+  Place room;
+  if (size > kSmallAnswerBytes &&
+      !(room = take_place(answer_bytes_, options_.max_answer_bytes, size))) {
+    return refuse(visit, to_busy("large answers"), &head);
+  }
   const bool keep_alive = head.keep_alive && connection.body_complete() && !stopping_ &&
                           !(response.stream && head.is_http_1_0) && !response.hand_over;
   return send(visit, std::move(response), &head, keep_alive);
+}
+
+// A connection has one peer, as long as nobody gives it away.
+PeerIdentity HttpServer::Impl::identity_of(Visit& visit) const {
+  if (!visit.identity) {
+    visit.identity =
+        identify_peer(visit.connection.socket().handle(), access_.options().reader_groups);
+  }
+  return *visit.identity;
+}
+
+void HttpServer::Impl::tell_of_refusal(Visit& visit, const RequestHead& head,
+                                       const Admission& admission, int status) const {
+  const Route* route = admission.matched;
+  if (status < 400 || route == nullptr || !route->refused) return;
+  route->refused({head.method, head.path, visit.peer, identity_of(visit), admission.token, status});
 }
 
 http::Response HttpServer::Impl::handle(Visit& visit, const RequestHead& head,
@@ -313,6 +339,7 @@ http::Response HttpServer::Impl::handle(Visit& visit, const RequestHead& head,
     return visit.connection.read_body(buffer, size);
   };
   request.peer = visit.peer;
+  request.identify = [this, &visit] { return identity_of(visit); };
   request.token = admission.token;
   try {
     return admission.route->handler(request);
@@ -368,12 +395,13 @@ HttpServer::Impl::Next HttpServer::Impl::give_away(Visit& visit,
   return Next::kClose;
 }
 
-HttpServer::HttpServer(const Router& router, const Access& access, HttpServerOptions options)
-    : impl_(std::make_unique<Impl>(router, access, std::move(options))) {}
+HttpServer::HttpServer(const Router& router, const Access& access, std::vector<Listener> listeners,
+                       HttpServerOptions options, std::unique_ptr<const TlsContext> tls)
+    : impl_(std::make_unique<Impl>(router, access, std::move(listeners), std::move(options),
+                                   std::move(tls))) {}
 
 HttpServer::~HttpServer() = default;
 
-Result<int> HttpServer::bind() { return impl_->bind(); }
 void HttpServer::run() { impl_->run(); }
 void HttpServer::stop() { impl_->stop(); }
 HttpCounters HttpServer::counters() const { return impl_->counters(); }

@@ -6,22 +6,22 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <string>
+#include <vector>
 
 #include "server/access.h"
+#include "server/listener.h"
 #include "server/routes.h"
-#include "storage/result.h"
+#include "server/tls.h"
 
 namespace blockwatch {
 
 struct HttpServerOptions {
-  std::string host = "127.0.0.1";   // a loopback address or "localhost" (taken as 127.0.0.1)
-  int port = 0;                     // 0: any free one
   unsigned max_connections = 1024;  // each has a thread; one more is answered with 503
   // Answers with Response::stream or hand_over. What was handed over is no connection any more: it
   // has no thread.
   unsigned max_streams = 1024;
-  unsigned max_exports = 32;                          // of these, the ones with Response::stream
+  unsigned max_exports = 32;               // of these, the ones with Response::stream
+  unsigned max_answer_bytes = 32U << 20U;  // of large answers that clients have yet to take
   std::chrono::milliseconds header_deadline{10'000};  // whole head, from its first byte
   std::chrono::milliseconds body_deadline{30'000};    // whole body; a large one: between its bytes
   std::chrono::milliseconds idle_timeout{15'000};     // kept-alive connection without a request
@@ -37,11 +37,14 @@ struct HttpCounters {
   std::uint64_t refused = 0;      // of these, by a limit or a check before a handler ran
 };
 
-// bind(), then run() in a thread of the caller's; stop() and counters() from any thread.
+// run() in a thread of the caller's; stop() and counters() from any thread.
 class HttpServer {
  public:
-  // `router` and `access` outlive this object.
-  HttpServer(const Router& router, const Access& access, HttpServerOptions options);
+  // `router` and `access` outlive this object, and so does what they have from elsewhere. `tls` is
+  // needed when a listener's address is for TLS. Clients may connect since the listeners were
+  // opened; they are answered once run() runs.
+  HttpServer(const Router& router, const Access& access, std::vector<Listener> listeners,
+             HttpServerOptions options = {}, std::unique_ptr<const TlsContext> tls = nullptr);
 
   // Waits for every handler still running: whatever they wait for must have been told to end.
   ~HttpServer();
@@ -49,12 +52,8 @@ class HttpServer {
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;
 
-  // The port. From here on clients may connect; they are answered once run() runs.
-  // kInvalidArgument: not a loopback address; kConflict: the port is taken; kIo.
-  Result<int> bind();
-
   // Serves until stop(); afterwards at most twice stop_grace plus a second, even if a handler
-  // hangs. Without a successful bind() it returns at once.
+  // hangs.
   void run();
 
   // May come before run(), which then returns at once. Writers of streams see false.

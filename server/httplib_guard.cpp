@@ -131,6 +131,8 @@ void correct_headers(const PendingAnswer& pending, httplib::Response& response, 
 class HttplibGuard::Server final : public httplib::Server {
  public:
   explicit Server(int idle_seconds) {
+    // Any socket: without one the library takes itself for stopped, and cuts answers in chunks.
+    svr_sock_ = socket_t{0};
     set_pre_routing_handler([](const httplib::Request&, httplib::Response& response) {
       fill_answer(*pending_answer, response);
       return HandlerResponse::Handled;
@@ -141,32 +143,6 @@ class HttplibGuard::Server final : public httplib::Server {
     // The library would put the exception's text into a header.
     set_exception_handler([](const httplib::Request&, httplib::Response& response,
                              const std::exception_ptr& /*error*/) { response.status = 500; });
-  }
-
-  ~Server() override {
-    if (handle_) {
-      const Socket closes(*handle_);
-    }
-  }
-
-  Result<Listener> open(const std::string& host, int port, int backlog) {
-    set_address_family(host.find(':') == std::string::npos ? AF_INET : AF_INET6);
-    set_socket_options(
-        [](socket_t socket) { set_exclusive_address(static_cast<Socket::Handle>(socket)); });
-    const int bound = port == 0 ? bind_to_any_port(host) : (bind_to_port(host, port) ? port : -1);
-    if (bound <= 0) {
-      const std::error_code reason = last_socket_error();
-      return make_error(
-          reason == std::errc::address_in_use ? ErrorCode::kConflict : ErrorCode::kIo,
-          "cannot listen on " + host + " port " + std::to_string(port) + ": " + reason.message());
-    }
-    const auto handle = static_cast<Socket::Handle>(svr_sock_.load());
-    handle_ = handle;
-    // The library's own backlog is compiled into it, and 5 in some releases.
-    if (!listen_with_backlog(handle, backlog)) {
-      return make_error(ErrorCode::kIo, "cannot listen on " + host);
-    }
-    return Listener{handle, bound};
   }
 
   void write_answer(PendingAnswer& pending) {
@@ -195,18 +171,11 @@ class HttplibGuard::Server final : public httplib::Server {
     bool closed = false;
     return (this->*function)(stream, {}, 0, {}, 0, true, closed, nullptr, More{}...);
   }
-
-  std::optional<Socket::Handle> handle_;
 };
 
 HttplibGuard::HttplibGuard(int idle_seconds) : server_(std::make_unique<Server>(idle_seconds)) {}
 
 HttplibGuard::~HttplibGuard() = default;
-
-Result<HttplibGuard::Listener> HttplibGuard::listen(const std::string& host, int port,
-                                                    int backlog) {
-  return server_->open(host, port, backlog);
-}
 
 bool HttplibGuard::answer(Connection& connection, http::Response response, AnswerForm form,
                           const std::atomic<bool>& stopping) {

@@ -1,14 +1,11 @@
 #pragma once
-// cpp-httplib behind a wall: it opens the listening socket and writes answers. Heads and bodies of
-// requests never reach it; see httplib_guard.cpp for why. Works with 0.11.4 and current releases.
+// cpp-httplib behind a wall: it writes answers. Heads and bodies of requests never reach it; see
+// httplib_guard.cpp for why. Works with 0.11.4 and current releases.
 
 #include <memory>
-#include <string>
 
 #include "server/connection.h"
 #include "server/http.h"
-#include "server/socket.h"
-#include "storage/result.h"
 
 namespace blockwatch {
 
@@ -23,18 +20,9 @@ class HttplibGuard {
  public:
   // `idle_seconds` is what kept-alive clients are told.
   explicit HttplibGuard(int idle_seconds);
-  ~HttplibGuard();  // closes the listening socket
+  ~HttplibGuard();
   HttplibGuard(const HttplibGuard&) = delete;
   HttplibGuard& operator=(const HttplibGuard&) = delete;
-
-  struct Listener {
-    Socket::Handle handle = 0;
-    int port = 0;
-  };
-
-  // `host` is numeric, `port` 0 for any free one. No other program can listen on the same port.
-  // kConflict: the port is taken; kIo.
-  Result<Listener> listen(const std::string& host, int port, int backlog);
 
   // Writes the answer and runs its stream; any thread. Of an answer that hands its connection over
   // only the head. False: the client did not get all of it.

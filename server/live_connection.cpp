@@ -24,9 +24,12 @@ SharedChunk::SharedChunk(std::string_view text) {
   bytes_.append(digits).append(kLineEnd).append(text).append(kLineEnd);
 }
 
-LiveConnection::LiveConnection(Socket socket, bool chunked, std::chrono::milliseconds stall,
+LiveConnection::LiveConnection(Transport transport, bool chunked, std::chrono::milliseconds stall,
                                std::shared_ptr<void> place)
-    : socket_(std::move(socket)), chunked_(chunked), stall_(stall), place_(std::move(place)) {}
+    : transport_(std::move(transport)),
+      chunked_(chunked),
+      stall_(stall),
+      place_(std::move(place)) {}
 
 bool LiveConnection::send(std::shared_ptr<const SharedChunk> chunk, Clock::time_point now) {
   chunk_ = std::move(chunk);
@@ -37,7 +40,7 @@ bool LiveConnection::send(std::shared_ptr<const SharedChunk> chunk, Clock::time_
 
 bool LiveConnection::flush(Clock::time_point now) {
   while (!left_.empty()) {
-    const Socket::Transfer transfer = socket_.send(left_.data(), left_.size());
+    const Socket::Transfer transfer = transport_.send(left_.data(), left_.size());
     if (transfer.status == Socket::Status::kClosed) return false;
     if (transfer.status == Socket::Status::kWouldBlock) return now - last_progress_ < stall_;
     left_.remove_prefix(transfer.bytes);
@@ -49,14 +52,14 @@ bool LiveConnection::flush(Clock::time_point now) {
 
 bool LiveConnection::is_client_there() {
   std::array<char, kUnwantedBytes> unwanted;  // NOLINT(*-member-init): never looked at
-  return socket_.receive(unwanted.data(), unwanted.size()).status != Socket::Status::kClosed;
+  return transport_.receive(unwanted.data(), unwanted.size()).status != Socket::Status::kClosed;
 }
 
 void LiveConnection::end() {
   // Bytes that nobody has read would make closing a reset, which may take the last chunk away.
   is_client_there();
-  if (chunked_ && idle()) socket_.send(kLastChunk.data(), kLastChunk.size());
-  socket_.shutdown_send();
+  if (chunked_ && idle()) transport_.send(kLastChunk.data(), kLastChunk.size());
+  transport_.shutdown_send();
 }
 
 }  // namespace blockwatch

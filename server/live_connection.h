@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "server/socket.h"
+#include "server/transport.h"
 
 namespace blockwatch {
 
@@ -34,7 +34,7 @@ class LiveConnection {
 
   // `chunked` is false for HTTP/1.0. A client that takes nothing of what is there for `stall`
   // counts as gone. `place` is given back when this object goes.
-  LiveConnection(Socket socket, bool chunked, std::chrono::milliseconds stall,
+  LiveConnection(Transport transport, bool chunked, std::chrono::milliseconds stall,
                  std::shared_ptr<void> place);
 
   // Everything was taken.
@@ -52,10 +52,10 @@ class LiveConnection {
   // Says that the body is complete, unless the client has yet to take something of it.
   void end();
 
-  Socket::Handle handle() const { return socket_.handle(); }
+  Socket::Handle handle() const { return transport_.socket().handle(); }
 
  private:
-  Socket socket_;
+  Transport transport_;
   bool chunked_;
   std::chrono::milliseconds stall_;
   std::shared_ptr<void> place_;

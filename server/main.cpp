@@ -10,12 +10,15 @@ namespace {
 
 struct Runner {
   int operator()(const ServeConfig& config) const { return run_serve(config); }
+  int operator()(const BackupConfig& config) const { return run_backup(config); }
   int operator()(const ImportConfig& config) const { return run_import(config); }
   int operator()(const QueryConfig& config) const { return run_query(config); }
   int operator()(const TokenConfig& config) const { return run_token(config); }
+  int operator()(const OpenConfig& config) const { return run_open(config); }
   int operator()(const ServiceConfig& config) const { return run_service(config); }
   int operator()(const AuditConfig& config) const { return run_audit(config); }
   int operator()(const SelfTestConfig& config) const { return run_self_test(config); }
+  int operator()(const FirewallLogConfig& config) const { return run_firewall_log(config); }
   int operator()(const RoutesConfig&) const { return run_routes(); }
   int operator()(int exit_code) const { return exit_code; }
   int operator()(const CommandConfig& command) const { return std::visit(*this, command); }

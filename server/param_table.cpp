@@ -135,6 +135,9 @@ bool parse_after(ApiQuery& query, const ParameterValue& value) {
   return query.after.has_value();
 }
 
+// Who asks was known before the question was read.
+bool parse_ticket(ApiQuery& /*query*/, const ParameterValue& value) { return !value.text.empty(); }
+
 bool parse_wait(ApiQuery& query, const ParameterValue& value) {
   auto ticks = value.text.ends_with('s') ? parse_duration(value.text) : std::nullopt;
   if (!ticks || *ticks > kMaxWait.count() * Timestamp::kTicksPerSecond) return false;
@@ -300,6 +303,8 @@ std::span<const ParameterRow> parameter_table() {
       {"fields", kList, takers(kListEvents, kStreamEvents, kQueryCommand),
        "names of fields, each once (raw comes with include=raw)", parse_fields, field_words()},
       {"include", kSingle, takers(kListEvents, kStreamEvents, kQueryCommand), "raw", parse_include},
+      {"ticket", kSingle, takers(kStreamEvents), "a ticket of POST /api/v1/stream-tickets",
+       parse_ticket},
       {"after", kSingle, takers(kListEvents, kStreamEvents), "a seq: a whole number below 2^53",
        parse_after},
       {"wait", kSingle, takers(kListEvents), "seconds from 0s to 60s, such as 20s", parse_wait},

@@ -2,7 +2,10 @@
 // Read-only connections to the store, lent for one question at a time.
 
 #include <atomic>
+#include <condition_variable>
 #include <cstddef>
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -22,8 +25,8 @@ class ReaderPool {
   // Gives the connection back when it goes. Must not outlive the pool.
   class Lease {
    public:
-    Lease(ReaderPool* pool, std::unique_ptr<StoreReader> reader)
-        : pool_(pool), reader_(std::move(reader)) {}
+    Lease(ReaderPool* pool, std::unique_ptr<StoreReader> reader, std::uint64_t generation)
+        : pool_(pool), reader_(std::move(reader)), generation_(generation) {}
     Lease(Lease&&) noexcept = default;
     Lease& operator=(Lease&&) = delete;
     Lease(const Lease&) = delete;
@@ -35,23 +38,36 @@ class ReaderPool {
    private:
     ReaderPool* pool_;
     std::unique_ptr<StoreReader> reader_;
+    std::uint64_t generation_;
   };
 
   // With the default deadline set.
   Result<Lease> borrow();
 
   // Ends the questions under way and those that follow (kUnavailable): the program is stopping.
-  void stop() { stopping_ = true; }
+  void stop() {
+    stopped_ = true;
+    ending_ = true;
+  }
+
+  // The store is opened anew: ends the questions under way, waits for their connections, but not
+  // for ever, and calls `between` while none can be opened. What was known of the old one is
+  // forgotten.
+  void renew(const std::function<void()>& between);
 
  private:
-  void give_back(std::unique_ptr<StoreReader> reader);
+  void give_back(std::unique_ptr<StoreReader> reader, std::uint64_t generation);
 
   const std::string path_;
   const std::size_t max_idle_;
-  const std::shared_ptr<AnswerMemo> memo_ = make_answer_memo();
-  std::atomic<bool> stopping_{false};
+  std::atomic<bool> stopped_{false};
+  std::atomic<bool> ending_{false};  // questions under way are to end
   std::mutex mutex_;
-  std::vector<std::unique_ptr<StoreReader>> idle_;  // guarded by mutex_
+  std::condition_variable given_back_;
+  std::shared_ptr<AnswerMemo> memo_ = make_answer_memo();  // guarded by mutex_
+  std::uint64_t generation_ = 0;                           // guarded by mutex_; rises with renew()
+  std::size_t lent_ = 0;                                   // guarded by mutex_; of this generation
+  std::vector<std::unique_ptr<StoreReader>> idle_;         // guarded by mutex_
 };
 
 }  // namespace blockwatch

@@ -2,6 +2,7 @@
 // How requests find their handlers: one table of routes, and the matcher.
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -28,7 +29,10 @@ struct Route {
   Permission permission = Permission::kRead;
   http::Handler handler;
   BodyRule body = {};
-  bool streams = false;  // holds its connection: counted against the cap of streams
+  // Holds its connection: counted against the cap of streams, and open to tickets.
+  bool streams = false;
+  // Told of every attempt that ends in a refusal, before the client is.
+  std::function<void(const http::Attempt&)> refused = nullptr;
 };
 
 struct Match {

@@ -31,12 +31,12 @@ inline constexpr std::uint64_t kMaxSecretFileBytes = std::uint64_t{1} << 20;
 std::optional<FileStamp> stamp_of(const std::filesystem::path& path);
 
 // Nothing: no such file. kPermission: a link, not a plain file, of another user, or open to others
-// (wider than 0600; on Windows, than this user, administrators and the system); kCorrupt: larger
-// than kMaxSecretFileBytes; kIo.
+// (wider than 0600; on Windows, than this user, administrators and the system), or in a folder in
+// which others may put another in its place; kCorrupt: larger than kMaxSecretFileBytes; kIo.
 Result<std::optional<SecretFile>> read_secret_file(const std::filesystem::path& path);
 
 // Either the old or the new text is there at any moment, also after a crash. The new file is
-// created for its owner alone. kIo, kPermission.
+// created for its owner alone. kIo; kPermission: also when others may replace files in the folder.
 Result<void> replace_secret_file(const std::filesystem::path& path, std::string_view text);
 
 }  // namespace blockwatch

@@ -7,27 +7,12 @@
 #include <system_error>
 #include <utility>
 
+#include "server/descriptor_posix.h"
 #include "server/random.h"
 #include "server/secret_file.h"
 
 namespace blockwatch {
 namespace {
-
-// Closes the descriptor at the end of its scope.
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const { return fd_; }
-  bool valid() const { return fd_ >= 0; }
-
- private:
-  int fd_;
-};
 
 std::string describe(const std::filesystem::path& path, int error) {
   return path.string() + ": " + std::system_category().message(error);
@@ -37,6 +22,23 @@ tl::unexpected<Error> failure(const std::filesystem::path& path) {
   const int error = errno;
   const bool denied = error == EACCES || error == EPERM;
   return make_error(denied ? ErrorCode::kPermission : ErrorCode::kIo, describe(path, error));
+}
+
+std::filesystem::path folder_of(const std::filesystem::path& path) {
+  return path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
+}
+
+// Who may write there may put an old file back, or take this one away. Where the sticky bit is set
+// (/tmp) only the owner of a file may.
+Result<void> check_folder(const std::filesystem::path& path) {
+  const std::filesystem::path folder = folder_of(path);
+  struct stat status {};
+  if (::stat(folder.c_str(), &status) != 0) return failure(folder);
+  const bool ours = status.st_uid == ::geteuid() || status.st_uid == 0;
+  const bool others_write = (status.st_mode & 022U) != 0 && (status.st_mode & S_ISVTX) == 0;
+  if (ours && !others_write) return {};
+  return make_error(ErrorCode::kPermission,
+                    path.string() + ": others may write in its folder " + folder.string());
 }
 
 FileStamp to_stamp(const struct stat& status) {
@@ -104,6 +106,7 @@ Result<std::optional<SecretFile>> read_secret_file(const std::filesystem::path& 
     return make_error(ErrorCode::kPermission,
                       path.string() + ": may be read by others; expected mode 0600");
   }
+  if (auto safe = check_folder(path); !safe) return tl::unexpected<Error>(safe.error());
   SecretFile result;
   result.stamp = to_stamp(status);
   if (result.stamp.size > kMaxSecretFileBytes) {
@@ -124,6 +127,7 @@ Result<std::optional<SecretFile>> read_secret_file(const std::filesystem::path& 
 }
 
 Result<void> replace_secret_file(const std::filesystem::path& path, std::string_view text) {
+  if (auto safe = check_folder(path); !safe) return safe;
   const auto temporary = temporary_name(path);
   if (!temporary) return tl::unexpected<Error>(temporary.error());
   {
@@ -142,8 +146,7 @@ Result<void> replace_secret_file(const std::filesystem::path& path, std::string_
     return error;
   }
   // The new name is durable once its folder is; a folder that cannot be synced loses no data now.
-  const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
-  const Descriptor directory(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const Descriptor directory(::open(folder_of(path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (directory.valid()) ::fsync(directory.get());
   return {};
 }

@@ -26,6 +26,15 @@ tl::unexpected<Error> failure(const std::filesystem::path& path, DWORD error) {
 
 std::uint64_t join(DWORD high, DWORD low) { return (std::uint64_t{high} << 32U) | low; }
 
+// Who may take files away there may put an old one back.
+Result<void> check_folder(const std::filesystem::path& path) {
+  const std::filesystem::path folder =
+      path.has_parent_path() ? path.parent_path() : std::filesystem::path(L".");
+  if (is_for_administrators(folder, kMoveRights, /*or_this_user=*/true)) return {};
+  return make_error(ErrorCode::kPermission,
+                    to_utf8(path) + ": others may replace files in its folder");
+}
+
 class File {
  public:
   explicit File(HANDLE handle) : handle_(handle) {}
@@ -100,6 +109,7 @@ Result<std::optional<SecretFile>> read_secret_file(const std::filesystem::path& 
                           ": others than its owner, administrators and the system may read or "
                           "change it, or own it");
   }
+  if (auto safe = check_folder(path); !safe) return tl::unexpected(safe.error());
   SecretFile result;
   result.stamp = *stamp;
   std::array<char, 4096> buffer{};
@@ -118,6 +128,7 @@ Result<std::optional<SecretFile>> read_secret_file(const std::filesystem::path& 
 }
 
 Result<void> replace_secret_file(const std::filesystem::path& path, std::string_view text) {
+  if (auto safe = check_folder(path); !safe) return safe;
   std::array<unsigned char, 8> bytes{};
   if (!fill_random(bytes.data(), bytes.size())) {
     return make_error(ErrorCode::kIo, "the system's random generator failed");

@@ -37,7 +37,8 @@ std::vector<std::string> relied_on(const std::string& program, const ServeConfig
   }
   // Tokens lie beside the database unless told otherwise.
   if (!config.db_path.empty()) paths.push_back(folder_of(config.db_path));
-  for (const std::string& path : {config.token_path, config.audit_policy_path}) {
+  for (const std::string& path : {config.token_path, config.audit_policy_path,
+                                  config.tls_certificate_path, config.tls_key_path}) {
     if (!path.empty()) paths.push_back(folder_of(path));
   }
   return paths;
@@ -73,7 +74,9 @@ Result<void> check_service_options(const ServeConfig& config) {
   for (const auto& [option, path] : {std::pair{"--config", config.config_path},
                                      {"--db", config.db_path},
                                      {"--token-file", config.token_path},
-                                     {"--audit-policy", config.audit_policy_path}}) {
+                                     {"--audit-policy", config.audit_policy_path},
+                                     {"--tls-cert", config.tls_certificate_path},
+                                     {"--tls-key", config.tls_key_path}}) {
     if (auto checked = check_path(option, path); !checked) return checked;
   }
   for (const std::string& spec : config.sources) {

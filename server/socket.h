@@ -4,14 +4,12 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <string>
-#include <system_error>
 
 namespace blockwatch {
 
-// A connected TCP socket that never blocks. Movable; closes what it holds. The waits and transfers
+// A connected socket that never blocks. Movable; closes what it holds. The waits and transfers
 // belong to one thread; shutdown_*() may be called by others while the object lives.
 class Socket {
  public:
@@ -35,14 +33,20 @@ class Socket {
     Status status = Status::kClosed;
     std::size_t bytes = 0;  // more than 0 with kDone
   };
-  Transfer receive(char* buffer, std::size_t size) const;
-  Transfer send(const char* data, std::size_t size) const;
+  Transfer receive(char* buffer, std::size_t size) const { return receive(handle_, buffer, size); }
+  Transfer send(const char* data, std::size_t size) const { return send(handle_, data, size); }
+  // The same for who has only the handle.
+  static Transfer receive(Handle handle, char* buffer, std::size_t size);
+  static Transfer send(Handle handle, const char* data, std::size_t size);
 
   void shutdown_receive() const;
   void shutdown_send() const;
   void shutdown_both() const;
 
-  std::string peer_address() const;  // numeric, without the port; empty when unknown
+  // Numeric, without the port; of a socket file kUnixPeer; empty when unknown.
+  static constexpr const char* kUnixPeer = "unix";
+  std::string peer_address() const;
+  std::string local_address() const;  // as which the client reached us
   Handle handle() const { return handle_; }
 
  private:
@@ -51,22 +55,5 @@ class Socket {
 
 // Until one of them takes bytes again or is broken, or the time is over.
 void wait_any_writable(std::span<const Socket::Handle> sockets, std::chrono::milliseconds timeout);
-
-// The next waiting connection; nothing when none came in that time, or on a passing failure (no
-// file descriptor left: then after a short pause).
-std::optional<Socket> accept_connection(Socket::Handle listener, std::chrono::milliseconds timeout);
-
-// For a socket that is not yet bound: no second program may listen on its port.
-void set_exclusive_address(Socket::Handle listener);
-
-// Why the last call on a socket in this thread failed; std::errc::address_in_use is told apart on
-// every system.
-std::error_code last_socket_error();
-
-// For a bound socket: how many connections may wait to be accepted, and accepts do not block.
-bool listen_with_backlog(Socket::Handle listener, int backlog);
-
-// Ends the waiting of accept_connection() in another thread where the system can do that.
-void wake_listener(Socket::Handle listener);
 
 }  // namespace blockwatch

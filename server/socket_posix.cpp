@@ -10,7 +10,6 @@
 #include <array>
 #include <cerrno>
 #include <limits>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -50,6 +49,28 @@ Socket::Transfer to_transfer(ssize_t count) {
   return {Socket::Status::kClosed, 0};
 }
 
+// What getpeername() or getsockname() tells.
+template <class Ask>
+std::string text_of(int fd, Ask ask) {
+  sockaddr_storage address{};
+  socklen_t length = sizeof(address);
+  // The socket interface is built on this cast.
+  if (ask(fd, reinterpret_cast<sockaddr*>(&address), &length) != 0) return {};
+  const void* bytes = nullptr;
+  if (address.ss_family == AF_UNIX) return Socket::kUnixPeer;
+  if (address.ss_family == AF_INET) {
+    bytes = &reinterpret_cast<const sockaddr_in*>(&address)->sin_addr;
+  } else if (address.ss_family == AF_INET6) {
+    bytes = &reinterpret_cast<const sockaddr_in6*>(&address)->sin6_addr;
+  }
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  if (bytes == nullptr ||
+      ::inet_ntop(address.ss_family, bytes, text.data(), text.size()) == nullptr) {
+    return {};
+  }
+  return text.data();
+}
+
 }  // namespace
 
 Socket::Socket(Handle handle) : handle_(handle) {
@@ -72,37 +93,20 @@ bool Socket::wait_writable(std::chrono::milliseconds timeout) const {
   return wait_for(handle_, POLLOUT, timeout);
 }
 
-Socket::Transfer Socket::receive(char* buffer, std::size_t size) const {
-  return to_transfer(::recv(fd_of(handle_), buffer, size, 0));
+Socket::Transfer Socket::receive(Handle handle, char* buffer, std::size_t size) {
+  return to_transfer(::recv(fd_of(handle), buffer, size, 0));
 }
 
-Socket::Transfer Socket::send(const char* data, std::size_t size) const {
-  return to_transfer(::send(fd_of(handle_), data, size, MSG_NOSIGNAL));
+Socket::Transfer Socket::send(Handle handle, const char* data, std::size_t size) {
+  return to_transfer(::send(fd_of(handle), data, size, MSG_NOSIGNAL));
 }
 
 void Socket::shutdown_receive() const { ::shutdown(fd_of(handle_), SHUT_RD); }
 void Socket::shutdown_send() const { ::shutdown(fd_of(handle_), SHUT_WR); }
 void Socket::shutdown_both() const { ::shutdown(fd_of(handle_), SHUT_RDWR); }
 
-std::string Socket::peer_address() const {
-  sockaddr_storage address{};
-  socklen_t length = sizeof(address);
-  // The socket interface is built on this cast.
-  auto* generic = reinterpret_cast<sockaddr*>(&address);
-  if (::getpeername(fd_of(handle_), generic, &length) != 0) return {};
-  const void* bytes = nullptr;
-  if (address.ss_family == AF_INET) {
-    bytes = &reinterpret_cast<const sockaddr_in*>(&address)->sin_addr;
-  } else if (address.ss_family == AF_INET6) {
-    bytes = &reinterpret_cast<const sockaddr_in6*>(&address)->sin6_addr;
-  }
-  std::array<char, INET6_ADDRSTRLEN> text{};
-  if (bytes == nullptr ||
-      ::inet_ntop(address.ss_family, bytes, text.data(), text.size()) == nullptr) {
-    return {};
-  }
-  return text.data();
-}
+std::string Socket::peer_address() const { return text_of(fd_of(handle_), ::getpeername); }
+std::string Socket::local_address() const { return text_of(fd_of(handle_), ::getsockname); }
 
 void wait_any_writable(std::span<const Socket::Handle> sockets, std::chrono::milliseconds timeout) {
   std::vector<pollfd> entries;
@@ -110,33 +114,5 @@ void wait_any_writable(std::span<const Socket::Handle> sockets, std::chrono::mil
   for (const Socket::Handle handle : sockets) entries.push_back({fd_of(handle), POLLOUT, 0});
   ::poll(entries.data(), static_cast<nfds_t>(entries.size()), bounded(timeout));
 }
-
-std::optional<Socket> accept_connection(Socket::Handle listener,
-                                        std::chrono::milliseconds timeout) {
-  if (!wait_for(listener, POLLIN, timeout)) return std::nullopt;
-  const int fd = ::accept(fd_of(listener), nullptr, nullptr);
-  if (fd >= 0) return Socket(static_cast<Socket::Handle>(fd));
-  if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR && errno != ECONNABORTED) {
-    // Out of descriptors or memory, and the connection keeps poll() ready: do not spin.
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
-  return std::nullopt;
-}
-
-// Without SO_REUSEPORT a port has one listener; SO_REUSEADDR lets a restart take it over from its
-// own closed connections (TIME_WAIT), on this family of systems never from a listener.
-void set_exclusive_address(Socket::Handle listener) {
-  set_flag(fd_of(listener), SOL_SOCKET, SO_REUSEADDR);
-  ::fcntl(fd_of(listener), F_SETFD, FD_CLOEXEC);
-}
-
-std::error_code last_socket_error() { return {errno, std::generic_category()}; }
-
-bool listen_with_backlog(Socket::Handle listener, int backlog) {
-  set_nonblocking(fd_of(listener));
-  return ::listen(fd_of(listener), backlog) == 0;
-}
-
-void wake_listener(Socket::Handle listener) { ::shutdown(fd_of(listener), SHUT_RDWR); }
 
 }  // namespace blockwatch

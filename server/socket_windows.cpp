@@ -58,6 +58,21 @@ Socket::Transfer to_transfer(int count) {
   return {Socket::Status::kClosed, 0};
 }
 
+// What getpeername() or getsockname() tells.
+template <class Ask>
+std::string text_of(SOCKET socket, Ask ask) {
+  sockaddr_storage address{};
+  int length = sizeof(address);
+  auto* generic = reinterpret_cast<sockaddr*>(&address);
+  if (ask(socket, generic, &length) != 0) return {};
+  std::array<char, NI_MAXHOST> text{};
+  if (::getnameinfo(generic, length, text.data(), static_cast<DWORD>(text.size()), nullptr, 0,
+                    NI_NUMERICHOST) != 0) {
+    return {};
+  }
+  return text.data();
+}
+
 }  // namespace
 
 Socket::Socket(Handle handle) : handle_(handle) {
@@ -80,30 +95,20 @@ bool Socket::wait_writable(std::chrono::milliseconds timeout) const {
   return wait_for(handle_, POLLWRNORM, timeout);
 }
 
-Socket::Transfer Socket::receive(char* buffer, std::size_t size) const {
-  return to_transfer(::recv(handle_, buffer, bounded_size(size), 0));
+Socket::Transfer Socket::receive(Handle handle, char* buffer, std::size_t size) {
+  return to_transfer(::recv(handle, buffer, bounded_size(size), 0));
 }
 
-Socket::Transfer Socket::send(const char* data, std::size_t size) const {
-  return to_transfer(::send(handle_, data, bounded_size(size), 0));
+Socket::Transfer Socket::send(Handle handle, const char* data, std::size_t size) {
+  return to_transfer(::send(handle, data, bounded_size(size), 0));
 }
 
 void Socket::shutdown_receive() const { ::shutdown(handle_, SD_RECEIVE); }
 void Socket::shutdown_send() const { ::shutdown(handle_, SD_SEND); }
 void Socket::shutdown_both() const { ::shutdown(handle_, SD_BOTH); }
 
-std::string Socket::peer_address() const {
-  sockaddr_storage address{};
-  int length = sizeof(address);
-  auto* generic = reinterpret_cast<sockaddr*>(&address);
-  if (::getpeername(handle_, generic, &length) != 0) return {};
-  std::array<char, NI_MAXHOST> text{};
-  if (::getnameinfo(generic, length, text.data(), static_cast<DWORD>(text.size()), nullptr, 0,
-                    NI_NUMERICHOST) != 0) {
-    return {};
-  }
-  return text.data();
-}
+std::string Socket::peer_address() const { return text_of(handle_, ::getpeername); }
+std::string Socket::local_address() const { return text_of(handle_, ::getsockname); }
 
 void wait_any_writable(std::span<const Socket::Handle> sockets, std::chrono::milliseconds timeout) {
   std::vector<WSAPOLLFD> entries;
@@ -116,40 +121,5 @@ void wait_any_writable(std::span<const Socket::Handle> sockets, std::chrono::mil
   }
   ::WSAPoll(entries.data(), static_cast<ULONG>(entries.size()), bounded(timeout));
 }
-
-std::optional<Socket> accept_connection(Socket::Handle listener,
-                                        std::chrono::milliseconds timeout) {
-  if (!wait_for(listener, POLLRDNORM, timeout)) return std::nullopt;
-  const SOCKET accepted = ::accept(listener, nullptr, nullptr);
-  if (accepted != INVALID_SOCKET) return Socket(accepted);
-  const int error = ::WSAGetLastError();
-  if (error != WSAEWOULDBLOCK && error != WSAECONNRESET) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
-  return std::nullopt;
-}
-
-// SO_REUSEADDR would let a second program take the port over on this system.
-void set_exclusive_address(Socket::Handle listener) {
-  set_flag(listener, SOL_SOCKET, SO_EXCLUSIVEADDRUSE);
-  keep_from_children(listener);
-}
-
-std::error_code last_socket_error() {
-  const int error = ::WSAGetLastError();
-  // The second is said of a port that another program holds exclusively.
-  if (error == WSAEADDRINUSE || error == WSAEACCES) {
-    return std::make_error_code(std::errc::address_in_use);
-  }
-  return {error, std::system_category()};
-}
-
-bool listen_with_backlog(Socket::Handle listener, int backlog) {
-  set_nonblocking(listener);
-  return ::listen(listener, backlog) == 0;
-}
-
-// A listening socket cannot be shut down here; the accepting thread looks at its flag by itself.
-void wake_listener(Socket::Handle /*listener*/) {}
 
 }  // namespace blockwatch

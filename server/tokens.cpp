@@ -8,17 +8,15 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "server/random.h"
 #include "server/secret_file.h"
-#include "server/sha256.h"
+#include "server/secrets.h"
 #include "storage/file_path.h"
+#include "storage/sha256.h"
 #include "storage/timestamp.h"
 
 namespace blockwatch {
 namespace {
 
-constexpr std::size_t kSecretBytes = 32;
-constexpr std::size_t kSecretDigits = 43;  // of base64url without padding
 constexpr std::size_t kIdDigits = 12;
 constexpr std::size_t kShortestIdPrefix = 4;
 constexpr std::size_t kMaxNameBytes = 64;
@@ -30,37 +28,6 @@ constexpr std::array<std::pair<TokenScope, std::string_view>, 4> kScopeWords{{
     {TokenScope::kAudit, "audit"},
     {TokenScope::kAdmin, "admin"},
 }};
-
-std::string to_base64url(const std::array<unsigned char, kSecretBytes>& bytes) {
-  constexpr std::string_view kAlphabet =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-  std::string text;
-  std::uint32_t pending = 0;
-  unsigned bits = 0;
-  for (const unsigned char byte : bytes) {
-    pending = (pending << 8U) | byte;
-    bits += 8;
-    while (bits >= 6) {
-      bits -= 6;
-      text.push_back(kAlphabet[(pending >> bits) & 63U]);
-    }
-  }
-  if (bits > 0) text.push_back(kAlphabet[(pending << (6 - bits)) & 63U]);
-  return text;
-}
-
-// Lower-case hex of SHA-256; empty when the library fails (no memory).
-std::string sha256_hex(std::string_view text) {
-  const auto digest = sha256(text);
-  if (!digest) return {};
-  constexpr std::string_view kHex = "0123456789abcdef";
-  std::string hex;
-  for (const unsigned char byte : *digest) {
-    hex.push_back(kHex[byte >> 4U]);
-    hex.push_back(kHex[byte & 15U]);
-  }
-  return hex;
-}
 
 bool equal_in_constant_time(std::string_view left, std::string_view right) {
   if (left.size() != right.size()) return false;
@@ -198,10 +165,7 @@ bool TokenInfo::allows(TokenScope scope) const {
                      [&](TokenScope own) { return own == scope || own == TokenScope::kAdmin; });
 }
 
-bool looks_like_token(std::string_view text) {
-  return text.size() == kTokenPrefix.size() + kSecretDigits &&
-         text.substr(0, kTokenPrefix.size()) == kTokenPrefix;
-}
+bool looks_like_token(std::string_view text) { return looks_like_secret(text, kTokenPrefix); }
 
 TokenStore::TokenStore(std::filesystem::path path)
     : path_(std::move(path)), state_(std::make_unique<State>()) {}
@@ -234,14 +198,11 @@ Result<std::string> TokenStore::create(std::string_view name,
                         "there is a token named '" + std::string(name) + "' already");
     }
   }
-  std::array<unsigned char, kSecretBytes> secret{};
-  if (!fill_random(secret.data(), secret.size())) {
-    return make_error(ErrorCode::kIo, "the system's random generator failed");
-  }
-  std::string token = std::string(kTokenPrefix) + to_base64url(secret);
+  auto token = new_secret(kTokenPrefix);
+  if (!token) return make_error(ErrorCode::kIo, "the system's random generator failed");
 
   Entry entry;
-  entry.hash = sha256_hex(token);
+  entry.hash = sha256_hex(*token);
   if (entry.hash.empty()) return make_error(ErrorCode::kInternal, "SHA-256 failed");
   entry.info.id = entry.hash.substr(0, kIdDigits);
   entry.info.name = name;
@@ -249,7 +210,7 @@ Result<std::string> TokenStore::create(std::string_view name,
   entry.info.created = format_rfc3339(now()).substr(0, 19) + "Z";
   state_->entries.push_back(std::move(entry));
   if (auto saved = state_->save(path_); !saved) return tl::unexpected<Error>(saved.error());
-  return token;
+  return std::move(*token);
 }
 
 Result<std::vector<TokenInfo>> TokenStore::list() const {
@@ -300,6 +261,13 @@ std::optional<TokenInfo> TokenStore::find(std::string_view token) const {
     if (equal_in_constant_time(entry.hash, hash)) info = entry.info;
   }
   return info;
+}
+
+bool TokenStore::has(std::string_view id) const {
+  const std::lock_guard lock(mutex_);
+  if (!state_->load(path_)) return false;
+  return std::any_of(state_->entries.begin(), state_->entries.end(),
+                     [&](const Entry& entry) { return entry.info.id == id; });
 }
 
 }  // namespace blockwatch

@@ -24,7 +24,8 @@ struct TokenInfo {
   std::string id;    // start of the hash, 12 hex digits: names the token without giving it away
   std::string name;  // given by the user, unique
   std::vector<TokenScope> scopes;
-  std::string created;  // RFC 3339 UTC, seconds
+  std::string created;   // RFC 3339 UTC, seconds
+  bool session = false;  // not the token itself: a session that was opened with it, or by a user
 
   bool allows(TokenScope scope) const;
 };
@@ -58,6 +59,9 @@ class TokenStore {
   // The token's entry, or nothing. Reads the file again when it has changed since; a file that
   // has become unfit (see open) counts as empty and is logged.
   std::optional<TokenInfo> find(std::string_view token) const;
+
+  // Whether there is still a token with this id.
+  bool has(std::string_view id) const;
 
  private:
   struct State;

@@ -16,13 +16,14 @@
 #include "storage/count_map.h"
 #include "storage/event_store.h"
 #include "storage/index_row_internal.h"
+#include "storage/short_text.h"
 
 namespace blockwatch {
 
 struct AddressHash {
   std::size_t operator()(const IpAddress& address) const noexcept {
     std::string_view bytes(reinterpret_cast<const char*>(address.bytes.data()), 16);
-    return std::hash<std::string_view>{}(bytes);
+    return TextHash{}(bytes);
   }
 };
 

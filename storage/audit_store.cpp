@@ -1,8 +1,13 @@
 #include "storage/audit_store.h"
 
+#include <algorithm>
+#include <atomic>
+#include <limits>
 #include <mutex>
+#include <optional>
 #include <utility>
 
+#include "storage/audit_chain_internal.h"
 #include "storage/sqlite_internal.h"
 #include "storage/store_file.h"
 
@@ -11,7 +16,7 @@ namespace {
 
 // "BlkA"
 constexpr int kApplicationId = 0x426c6b41;
-constexpr int kSchemaVersion = 1;
+constexpr int kSchemaVersion = 2;
 
 // Ids are never used again: an address of a change stays what it was.
 constexpr const char* kTables = R"sql(
@@ -48,9 +53,11 @@ CREATE INDEX setting_pending ON setting(subcategory) WHERE revert = 1;
 CREATE TABLE last_policy(id INTEGER PRIMARY KEY CHECK(id = 1), policy TEXT NOT NULL);
 )sql";
 
+constexpr std::uint32_t kEverything = std::numeric_limits<std::uint32_t>::max();
+
 constexpr std::string_view kChangeColumns =
-    "SELECT id, time, who, client, cause, state, backup, restores, reverts, revert_time, error "
-    "FROM change ";
+    "SELECT id, time, who, client, cause, state, backup, restores, reverts, revert_time, error, "
+    "peer, token_id FROM change ";
 
 std::optional<std::int64_t> optional_at(const SqlStatement& row, int column) {
   return row.is_null(column) ? std::nullopt : std::optional(row.integer(column));
@@ -76,45 +83,37 @@ Enum enum_at(const SqlStatement& row, int column, Enum last) {
 
 class AuditStore::Impl {
  public:
-  Impl(const std::string& path, std::int64_t keep)
-      : keep_(keep), connection_(path, SqlConnection::Mode::kCreate) {
-    // Without a log beside it: processes may come and go. EXTRA also makes the end of a transaction
-    // durable, not only its writes.
-    connection_.execute("PRAGMA journal_mode = DELETE");
-    connection_.execute("PRAGMA synchronous = EXTRA");
+  Impl(std::string path, std::int64_t keep) : path_(std::move(path)), keep_(keep) {}
+
+  Result<void> connect() {
+    const std::lock_guard lock(mutex_);
+    return connect_locked();
   }
 
-  Result<void> migrate() {
-    SqlTransaction transaction(connection_, SqlTransaction::Kind::kWrite);
-    const auto version = connection_.query_integer("PRAGMA user_version");
-    const auto application = connection_.query_integer("PRAGMA application_id");
-    const bool fresh = connection_.query_integer("SELECT count(*) FROM sqlite_master") == 0;
-    if (!fresh && application != kApplicationId) {
-      return make_error(ErrorCode::kCorrupt, "the file is an SQLite database of another program");
-    }
-    if (version > kSchemaVersion) {
-      return make_error(ErrorCode::kUnsupported, "the file was written by a newer Blockwatch");
-    }
-    if (fresh) {
-      connection_.execute(kTables);
-      connection_.execute("PRAGMA application_id = " + std::to_string(kApplicationId));
-      connection_.execute("PRAGMA user_version = " + std::to_string(kSchemaVersion));
-    }
-    transaction.commit();
-    return {};
-  }
+  bool fails() const { return fails_; }
 
   // One transaction; exceptions become values.
   template <class Question>
   auto ask(SqlTransaction::Kind kind, const Question& question) -> Result<decltype(question())> {
     const std::lock_guard lock(mutex_);
+    if (!connection_) {
+      if (auto connected = connect_locked(); !connected) {
+        fails_ = true;
+        return tl::unexpected(connected.error());
+      }
+    }
     try {
-      SqlTransaction transaction(connection_, kind);
+      SqlTransaction transaction(*connection_, kind);
       auto answer = question();
       transaction.commit();
+      fails_ = false;
       return answer;
     } catch (const SQLite::Exception& e) {
-      return tl::unexpected(to_error(e, "use the trail of the audit policy"));
+      fails_ = true;
+      const Error error = to_error(e, "use the trail of the audit policy");
+      // What is in its place by the next use may be whole.
+      if (error.code == ErrorCode::kCorrupt || error.code == ErrorCode::kIo) disconnect();
+      return tl::unexpected(error);
     }
   }
   template <class Question>
@@ -127,18 +126,20 @@ class AuditStore::Impl {
   }
 
   std::int64_t insert(const AuditBackupRecord& backup) {
-    auto row = connection_.use("INSERT INTO backup(time, who, policy) VALUES(?, ?, ?)");
+    auto row = connection_->use("INSERT INTO backup(time, who, policy) VALUES(?, ?, ?)");
     row->bind(1, backup.time.ticks);
     row->bind_text(2, backup.who);
     row->bind_text(3, backup.policy);
     row->run();
-    return sqlite3_last_insert_rowid(connection_.handle());
+    const std::int64_t id = sqlite3_last_insert_rowid(connection_->handle());
+    chain_->append(AuditEntryKind::kBackup, id, backup_text(backup));
+    return id;
   }
 
   std::int64_t insert(const AuditChangeRecord& change) {
-    auto row = connection_.use(
+    auto row = connection_->use(
         "INSERT INTO change(time, who, client, cause, state, backup, restores, reverts, "
-        "revert_time, error) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, '')");
+        "revert_time, error, peer, token_id) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, '', ?, ?)");
     row->bind(1, change.time.ticks);
     row->bind_text(2, change.who);
     row->bind_text(3, change.client);
@@ -149,9 +150,11 @@ class AuditStore::Impl {
     row->bind_optional(8, change.reverts);
     row->bind_optional(
         9, change.revert_time ? std::optional(change.revert_time->ticks) : std::nullopt);
+    row->bind_text(10, change.peer);
+    row->bind_text(11, change.token_id);
     row->run();
-    const std::int64_t id = sqlite3_last_insert_rowid(connection_.handle());
-    auto setting = connection_.use(
+    const std::int64_t id = sqlite3_last_insert_rowid(connection_->handle());
+    auto setting = connection_->use(
         "INSERT INTO setting(change, subcategory, before, after, revert_to, revert) "
         "VALUES(?1, ?2, ?3, ?4, ?3, 0)");
     for (const AuditSettingRecord& one : change.settings) {
@@ -161,23 +164,25 @@ class AuditStore::Impl {
       setting->bind(4, one.after);
       setting->run();
     }
+    chain_->append(AuditEntryKind::kBegin, id, begin_text(change));
     return id;
   }
 
   std::int64_t finish(const AuditChangeRecord& change, AuditState state, const std::string& error,
                       const std::string& policy) {
-    auto row = connection_.use("UPDATE change SET state = ?2, error = ?3 WHERE id = ?1");
+    auto row = connection_->use("UPDATE change SET state = ?2, error = ?3 WHERE id = ?1");
     row->bind(1, change.id);
     row->bind(2, static_cast<std::int64_t>(state));
     row->bind_text(3, error);
     row->run();
+    chain_->append(AuditEntryKind::kFinish, change.id, finish_text(state, error));
     if (state == AuditState::kDone) end_earlier_reverts(change);
     set_last_policy(policy);
     return change.id;
   }
 
   std::int64_t set_last_policy(const std::string& policy) {
-    auto row = connection_.use("INSERT OR REPLACE INTO last_policy VALUES(1, ?)");
+    auto row = connection_->use("INSERT OR REPLACE INTO last_policy VALUES(1, ?)");
     row->bind_text(1, policy);
     row->run();
     return 1;
@@ -196,7 +201,9 @@ class AuditStore::Impl {
     change.reverts = optional_at(row, 8);
     if (!row.is_null(9)) change.revert_time = Timestamp{row.integer(9)};
     change.error = text_at(row, 10);
-    auto setting = connection_.use(
+    change.peer = text_at(row, 11);
+    change.token_id = text_at(row, 12);
+    auto setting = connection_->use(
         "SELECT subcategory, before, after, revert_to, revert FROM setting WHERE change = ? "
         "ORDER BY subcategory");
     setting->bind(1, change.id);
@@ -212,7 +219,7 @@ class AuditStore::Impl {
 
   std::vector<AuditChangeRecord> select_changes(std::string_view condition,
                                                 const AuditListQuery& query) {
-    auto rows = connection_.use(std::string(kChangeColumns) + std::string(condition));
+    auto rows = connection_->use(std::string(kChangeColumns) + std::string(condition));
     if (condition.find("?1") != std::string_view::npos) {
       rows->bind(1, query.before);
       rows->bind(2, query.limit);
@@ -225,7 +232,7 @@ class AuditStore::Impl {
   std::vector<AuditBackupRecord> select_backups(std::string_view condition,
                                                 const AuditListQuery& query) {
     auto rows =
-        connection_.use("SELECT id, time, who, policy FROM backup " + std::string(condition));
+        connection_->use("SELECT id, time, who, policy FROM backup " + std::string(condition));
     rows->bind(1, query.before);
     rows->bind(2, query.limit);
     std::vector<AuditBackupRecord> backups;
@@ -238,6 +245,8 @@ class AuditStore::Impl {
 
   // What is beyond the bound. Ids rise by one.
   void forget_oldest() {
+    chain_->forget_before(connection_->query_integer("SELECT ifnull(max(id), 0) FROM change") -
+                         keep_ + 1);
     for (const std::string_view sql :
          {"DELETE FROM change WHERE id <= (SELECT max(id) FROM change) - ?1 AND state <> 0 "
           "AND id NOT IN (SELECT change FROM setting WHERE revert = 1)",
@@ -245,19 +254,134 @@ class AuditStore::Impl {
           "AND change NOT IN (SELECT id FROM change)",
           "DELETE FROM backup WHERE id <= (SELECT max(id) FROM backup) - ?1 "
           "AND id NOT IN (SELECT backup FROM change WHERE backup IS NOT NULL)"}) {
-      auto remove = connection_.use(sql);
+      auto remove = connection_->use(sql);
       remove->bind(1, keep_);
       remove->run();
     }
   }
 
-  SqlConnection& connection() { return connection_; }
+  void forget_oldest_refusals() { chain_->forget_refusals(std::min(keep_, kKeptAuditRefusals)); }
+
+  AuditChainReport check_chain() {
+    AuditChainReport report = chain_->check();
+    if (report.fault.empty()) report.fault = fault_of_changes();
+    if (report.fault.empty()) report.fault = fault_of_backups();
+    return report;
+  }
+
+  SqlConnection& connection() { return *connection_; }
+  AuditChain& chain() { return *chain_; }
 
  private:
+  void disconnect() {
+    chain_.reset();
+    connection_.reset();
+  }
+
+  Result<void> connect_locked() {
+    if (auto made = create_private_file(path_); !made) return made;
+    try {
+      connection_.emplace(path_, SqlConnection::Mode::kCreate);
+      chain_.emplace(*connection_);
+      // Without a log beside it: processes may come and go. EXTRA also makes the end of a
+      // transaction durable, not only its writes.
+      connection_->execute("PRAGMA journal_mode = DELETE");
+      connection_->execute("PRAGMA synchronous = EXTRA");
+      auto migrated = migrate();
+      if (migrated) return {};
+      disconnect();
+      return make_error(migrated.error().code, path_ + ": " + migrated.error().message);
+    } catch (const SQLite::Exception& e) {
+      disconnect();
+      return tl::unexpected(to_error(e, "open " + path_));
+    }
+  }
+
+  Result<void> migrate() {
+    SqlTransaction transaction(*connection_, SqlTransaction::Kind::kWrite);
+    const auto version = connection_->query_integer("PRAGMA user_version");
+    const auto application = connection_->query_integer("PRAGMA application_id");
+    const bool fresh = connection_->query_integer("SELECT count(*) FROM sqlite_master") == 0;
+    if (!fresh && application != kApplicationId) {
+      return make_error(ErrorCode::kCorrupt, "the file is an SQLite database of another program");
+    }
+    if (version > kSchemaVersion) {
+      return make_error(ErrorCode::kUnsupported, "the file was written by a newer Blockwatch");
+    }
+    if (fresh) connection_->execute(kTables);
+    if (fresh || version < kSchemaVersion) {
+      connection_->execute(AuditChain::tables());
+      seal_what_is_there();
+      connection_->execute("PRAGMA application_id = " + std::to_string(kApplicationId));
+      connection_->execute("PRAGMA user_version = " + std::to_string(kSchemaVersion));
+    }
+    transaction.commit();
+    return {};
+  }
+
+  // What an older version has left; from here on a change of it is noticed.
+  void seal_what_is_there() {
+    for (const AuditBackupRecord& backup :
+         select_backups("WHERE id > ?1 ORDER BY id LIMIT ?2", {0, kEverything})) {
+      chain_->append(AuditEntryKind::kBackup, backup.id, backup_text(backup));
+    }
+    for (const AuditChangeRecord& change : select_changes("ORDER BY id", {})) {
+      chain_->append(AuditEntryKind::kBegin, change.id, begin_text(change));
+      if (change.state == AuditState::kStarted) continue;
+      chain_->append(AuditEntryKind::kFinish, change.id, finish_of(change));
+    }
+  }
+
+  // Put back is a state that a later change has brought about.
+  static std::string finish_of(const AuditChangeRecord& change) {
+    const bool reverted = change.state == AuditState::kReverted;
+    return finish_text(reverted ? AuditState::kDone : change.state, change.error);
+  }
+
+  std::string fault_of_changes() {
+    const std::int64_t covered =
+        connection_->query_integer("SELECT ifnull(min(subject), 0) FROM entry WHERE kind = 1");
+    const auto bare = connection_->query_integer(
+        "SELECT ifnull(min(subject), 0) FROM entry WHERE kind = 1 "
+        "AND subject NOT IN (SELECT id FROM change)");
+    if (bare != 0) return "change " + std::to_string(bare) + " is missing";
+    for (const AuditChangeRecord& change : select_changes("ORDER BY id", {})) {
+      if (change.id < covered) continue;
+      const auto begun = chain_->text_of(AuditEntryKind::kBegin, change.id);
+      const auto finished = chain_->text_of(AuditEntryKind::kFinish, change.id);
+      const bool open = change.state == AuditState::kStarted;
+      bool fits = begun == begin_text(change) && finished.has_value() != open &&
+                  (open || *finished == finish_of(change));
+      if (change.state == AuditState::kReverted) {
+        auto by = connection_->use("SELECT 1 FROM change WHERE reverts = ? AND state IN (1, 3)");
+        by->bind(1, change.id);
+        fits = fits && by->step();
+      }
+      if (!fits) return "change " + std::to_string(change.id) + " was changed";
+    }
+    return {};
+  }
+
+  std::string fault_of_backups() {
+    auto rows = connection_->use(
+        "SELECT subject FROM entry WHERE kind = 0 AND subject NOT IN (SELECT id FROM backup) "
+        "AND subject > (SELECT ifnull(max(subject), 0) FROM entry WHERE kind = 0) - ?");
+    rows->bind(1, keep_);
+    if (rows->step()) return "backup " + std::to_string(rows->integer(0)) + " is missing";
+    for (const AuditBackupRecord& backup :
+         select_backups("WHERE id > ?1 ORDER BY id LIMIT ?2", {0, kEverything})) {
+      const auto kept = chain_->text_of(AuditEntryKind::kBackup, backup.id);
+      if (kept && *kept != backup_text(backup)) {
+        return "backup " + std::to_string(backup.id) + " was changed";
+      }
+    }
+    return {};
+  }
+
   // Numbers in the statements are those of AuditRevert and AuditState.
   void end_earlier_reverts(const AuditChangeRecord& change) {
     const auto run = [&](std::string_view sql) {
-      auto statement = connection_.use(sql);
+      auto statement = connection_->use(sql);
       statement->bind(1, change.id);
       if (sql.find("?2") != std::string_view::npos) statement->bind_optional(2, change.reverts);
       statement->run();
@@ -272,26 +396,29 @@ class AuditStore::Impl {
         "(SELECT id FROM change WHERE id = ?1 AND revert_time IS NOT NULL)");
   }
 
+  const std::string path_;
   const std::int64_t keep_;
+  std::atomic<bool> fails_{false};
   std::mutex mutex_;
-  SqlConnection connection_;  // guarded by mutex_
+  std::optional<SqlConnection> connection_;  // guarded by mutex_; none: to be opened
+  std::optional<AuditChain> chain_;          // of the connection
 };
 
 AuditStore::AuditStore(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 AuditStore::~AuditStore() = default;
 
 Result<std::unique_ptr<AuditStore>> AuditStore::open(const std::string& path, std::int64_t keep) {
-  if (auto made = create_private_file(path); !made) return tl::unexpected(made.error());
-  try {
-    auto impl = std::make_unique<Impl>(path, keep);
-    if (auto migrated = impl->migrate(); !migrated) {
-      return make_error(migrated.error().code, path + ": " + migrated.error().message);
-    }
-    return std::unique_ptr<AuditStore>(new AuditStore(std::move(impl)));
-  } catch (const SQLite::Exception& e) {
-    return tl::unexpected(to_error(e, "open " + path));
-  }
+  auto impl = std::make_unique<Impl>(path, keep);
+  if (auto connected = impl->connect(); !connected) return tl::unexpected(connected.error());
+  return std::unique_ptr<AuditStore>(new AuditStore(std::move(impl)));
 }
+
+std::unique_ptr<AuditStore> AuditStore::open_later(const std::string& path) {
+  return std::unique_ptr<AuditStore>(
+      new AuditStore(std::make_unique<Impl>(path, kKeptAuditEntries)));
+}
+
+bool AuditStore::fails() const { return impl_->fails(); }
 
 Result<std::int64_t> AuditStore::add_backup(const AuditBackupRecord& backup) {
   return impl_->write([&] {
@@ -328,6 +455,36 @@ Result<void> AuditStore::add_done(AuditChangeRecord& change, const std::string& 
   if (!id) return tl::unexpected(id.error());
   change.state = AuditState::kDone;
   return {};
+}
+
+Result<void> AuditStore::add_refusal(AuditRefusal& refusal) {
+  const auto id = impl_->write([&] {
+    impl_->chain().append(refusal);
+    impl_->forget_oldest_refusals();
+    return refusal.id;
+  });
+  return id ? Result<void>() : tl::unexpected(id.error());
+}
+
+Result<std::vector<AuditRefusal>> AuditStore::refusals(const AuditListQuery& query) {
+  return impl_->read([&] {
+    auto rows = impl_->connection().use(
+        "SELECT id, time, operation, who, client, peer, token_id, status, counted FROM refusal "
+        "WHERE ?1 = 0 OR id < ?1 ORDER BY id DESC LIMIT ?2");
+    rows->bind(1, query.before);
+    rows->bind(2, query.limit);
+    std::vector<AuditRefusal> refusals;
+    while (rows->step()) refusals.push_back(refusal_at(*rows));
+    return refusals;
+  });
+}
+
+Result<AuditChainReport> AuditStore::check_chain() {
+  return impl_->read([&] { return impl_->check_chain(); });
+}
+
+Result<std::string> AuditStore::chain_head() {
+  return impl_->read([&] { return impl_->chain().head(); });
 }
 
 Result<std::string> AuditStore::last_policy() {

@@ -43,7 +43,9 @@ struct AuditChangeRecord {
   std::int64_t id = 0;  // 0: not stored
   Timestamp time;
   std::string who;
-  std::string client;  // address; empty: none
+  std::string client;    // address; empty: none
+  std::string peer;      // who the other end is ("uid 1000"); empty: not known
+  std::string token_id;  // of the token that was shown; empty: none
   AuditCause cause = AuditCause::kSet;
   AuditState state = AuditState::kStarted;
   std::vector<AuditSettingRecord> settings;  // by subcategory
@@ -61,6 +63,29 @@ struct AuditBackupRecord {
   std::string policy;  // one digit per subcategory
 };
 
+// An attempt of a change that a check or its handler refused. One without an operation only tells
+// how many more there were.
+struct AuditRefusal {
+  std::int64_t id = 0;
+  Timestamp time;
+  std::string operation;  // "PUT /api/v1/audit/policy"
+  std::string who;        // as of a change; empty: nobody known
+  std::string client;
+  std::string peer;
+  std::string token_id;
+  std::int32_t status = 0;
+  std::int64_t counted = 0;  // refused before it and only counted, because they were too many
+};
+
+// What the journal of the trail says of itself and of the rest of the file.
+struct AuditChainReport {
+  std::int64_t entries = 0;
+  std::int64_t refusals = 0;
+  std::string first_hash;  // that the oldest entry goes on from
+  std::string last_hash;   // stands for all of it: who has kept it can tell a rewritten file
+  std::string fault;       // what was changed or removed first; empty: nothing
+};
+
 // Which entries of a list: at most `limit` with an id below `before` (0: from the newest).
 struct AuditListQuery {
   std::int64_t before = 0;
@@ -69,17 +94,27 @@ struct AuditListQuery {
 
 // How many changes, and how many backups, are kept: some megabytes.
 inline constexpr std::int64_t kKeptAuditEntries = 10'000;
+// How many refusals: apart, so that nobody can push changes out by asking in vain.
+inline constexpr std::int64_t kKeptAuditRefusals = 1'000;
 
 // Any thread; several processes may have the same file open. What a function has written when it
-// returns survives a power cut. Beyond `keep` entries the oldest go, but no change that is started
-// or whose revert is pending, and no backup that a kept change names.
+// returns survives a power cut. Beyond `keep` entries (of refusals also beyond their own bound) the
+// oldest go, but no change that is started or whose revert is pending, and no backup that a kept
+// change names. Each backup, beginning and end of a change is also an entry of a journal in which
+// each has the hash of the one before.
 class AuditStore {
  public:
   // Creates the file for its owner only. kCorrupt, kIo, kPermission; kUnsupported: of a newer
   // version.
   static Result<std::unique_ptr<AuditStore>> open(const std::string& path,
                                                   std::int64_t keep = kKeptAuditEntries);
+  // Opens the file when it is first needed, and again after an error: until that goes well every
+  // function fails. A damaged trail is never begun anew.
+  static std::unique_ptr<AuditStore> open_later(const std::string& path);
   ~AuditStore();
+
+  // The last use went wrong, so the next may too.
+  bool fails() const;
 
   Result<std::int64_t> add_backup(const AuditBackupRecord& backup);
 
@@ -91,6 +126,13 @@ class AuditStore {
                       const std::string& policy);
   // A change that has happened already; fills its id.
   Result<void> add_done(AuditChangeRecord& change, const std::string& policy);
+
+  Result<void> add_refusal(AuditRefusal& refusal);                          // fills its id
+  Result<std::vector<AuditRefusal>> refusals(const AuditListQuery& query);  // newest first
+
+  // Reads all of it.
+  Result<AuditChainReport> check_chain();
+  Result<std::string> chain_head();  // AuditChainReport::last_hash, without looking further
 
   // The policy at the end of the last change, or as it was first seen; empty: never.
   Result<std::string> last_policy();

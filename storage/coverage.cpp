@@ -8,8 +8,17 @@ namespace {
 
 constexpr const char* kColumns =
     "SELECT source, kind, start_time, end_time, first_record, last_record, missing, detail, "
-    "before_seq "
+    "before_seq, count "
     "FROM coverage ";
+
+// Outages of a source that cannot make up its mind, and losses of a flood, are one within this.
+constexpr std::int64_t kFoldTicks = 600 * Timestamp::kTicksPerSecond;
+constexpr std::int64_t kMostFacts = 20'000;
+
+bool folds(CoverageKind kind) {
+  return kind == CoverageKind::kSourceDown || kind == CoverageKind::kServiceDown ||
+         kind == CoverageKind::kRecordsDropped || kind == CoverageKind::kRecordsDamaged;
+}
 
 CoverageFact fact_at(const SqlStatement& row) {
   const auto number = [&row](int column) -> std::optional<std::uint64_t> {
@@ -28,15 +37,46 @@ CoverageFact fact_at(const SqlStatement& row) {
   fact.missing_records = number(6);
   fact.detail = row.bytes(7);
   fact.before_seq = static_cast<std::uint64_t>(row.integer(8));
+  fact.count = static_cast<std::uint64_t>(row.integer(9));
   return fact;
+}
+
+// True: the newest of its kind became longer. What a log tells again when it is read again lies
+// within and is not counted twice; records are damaged whenever they are read, at one moment.
+bool fold(SqlConnection& connection, const std::string& source, const CoverageFact& fact,
+          std::uint64_t before_seq) {
+  if (!folds(fact.kind) || fact.first_record_id) return false;
+  const bool may_overlap = !fact.end || fact.kind == CoverageKind::kRecordsDamaged;
+  auto update = connection.use(
+      "UPDATE coverage SET end_time = ?4, missing = missing + ?5, count = count + 1, "
+      "before_seq = ?6 WHERE source = ?1 AND kind = ?2 AND detail = ?7 AND first_record = 0 "
+      "AND end_time IS NOT NULL AND start_time = (SELECT max(start_time) FROM coverage WHERE "
+      "source = ?1 AND kind = ?2) AND ?3 <= end_time + ?8 AND ?3 >= CASE WHEN ?9 THEN start_time "
+      "ELSE end_time + 1 END AND (?4 IS NULL OR ?4 >= end_time)");
+  update->bind_text(1, source);
+  update->bind_text(2, to_word(fact.kind));
+  update->bind(3, fact.start.ticks);
+  update->bind_optional(4, fact.end ? std::optional(fact.end->ticks) : std::nullopt);
+  update->bind_optional(5, fact.missing_records);
+  update->bind(6, static_cast<std::int64_t>(before_seq));
+  update->bind_text(7, fact.detail);
+  update->bind(8, kFoldTicks);
+  update->bind(9, may_overlap ? 1 : 0);
+  update->run();
+  return sqlite3_changes(connection.handle()) > 0;
 }
 
 void add(SqlConnection& connection, const std::string& source, const CoverageFact& fact,
          std::uint64_t before_seq) {
   auto insert = connection.use(
       "INSERT INTO coverage(source, kind, start_time, end_time, first_record, last_record, "
-      "missing, detail, before_seq) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9 WHERE ?4 IS NOT NULL "
-      "OR NOT EXISTS(SELECT 1 FROM coverage WHERE source = ?1 AND kind = ?2 AND end_time IS NULL) "
+      "missing, detail, before_seq) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9 WHERE "
+      "CASE WHEN ?4 IS NULL "
+      "THEN NOT EXISTS(SELECT 1 FROM coverage WHERE source = ?1 AND kind = ?2 AND end_time IS "
+      "NULL) "
+      "ELSE NOT EXISTS(SELECT 1 FROM coverage WHERE source = ?1 AND kind = ?2 AND detail = ?8 "
+      "AND count > 1 AND end_time >= ?4 AND start_time = (SELECT max(start_time) FROM coverage "
+      "WHERE source = ?1 AND kind = ?2 AND start_time < ?3)) END "
       "ON CONFLICT DO UPDATE SET end_time = ?4, last_record = ?6, missing = ?7 "
       "WHERE end_time < ?4 OR ?4 IS NULL");
   insert->bind_text(1, source);
@@ -68,7 +108,7 @@ void write_coverage(SqlConnection& connection, const EventBatch& batch, std::uin
   for (const CoverageFact& fact : batch.facts) {
     if (fact.ends_open) {
       end_open(connection, batch.source, fact);
-    } else {
+    } else if (!fold(connection, batch.source, fact, before_seq)) {
       add(connection, batch.source, fact, before_seq);
     }
   }
@@ -104,9 +144,53 @@ Coverage read_coverage(SqlConnection& connection, const CoverageQuery& query) {
   return coverage;
 }
 
+void note_deleted(SqlConnection& connection, const TimeSpan& times, std::uint64_t rows) {
+  const auto write = [&](const char* sql) {
+    auto change = connection.use(sql);
+    change->bind_text(1, to_word(CoverageKind::kRowsDeleted));
+    change->bind(2, times.first.ticks);
+    change->bind(3, times.last.ticks);
+    change->bind(4, static_cast<std::int64_t>(rows));
+    change->run();
+    return sqlite3_changes(connection.handle()) > 0;
+  };
+  if (write("UPDATE coverage SET start_time = min(start_time, ?2), end_time = max(end_time, ?3), "
+            "missing = missing + ?4 WHERE source = '' AND kind = ?1")) {
+    return;
+  }
+  write(
+      "INSERT INTO coverage(source, kind, start_time, end_time, first_record, missing, detail, "
+      "before_seq) VALUES('', ?1, ?2, ?3, 0, ?4, 'deleted by retention', 0)");
+}
+
+void bound_coverage(SqlConnection& connection) {
+  if (connection.query_integer("SELECT count(*) FROM coverage") <= kMostFacts) return;
+  const std::string oldest =
+      " FROM coverage WHERE end_time IS NOT NULL AND before_seq > 0 AND start_time <= (SELECT "
+      "start_time FROM coverage WHERE end_time IS NOT NULL AND before_seq > 0 "
+      "ORDER BY start_time DESC LIMIT 1 OFFSET " +
+      std::to_string(kMostFacts / 2) + ")";
+  connection.execute(
+      "CREATE TEMP TABLE folded AS SELECT CASE WHEN min(source) = max(source) THEN source ELSE '' "
+      "END, kind, min(start_time), max(end_time), 0, NULL, "
+      "CASE WHEN count(missing) = count(*) THEN sum(missing) END, 'several, long ago', "
+      "max(before_seq), sum(count)" +
+      oldest + " GROUP BY kind");
+  connection.execute("DELETE" + oldest);
+  connection.execute("INSERT INTO coverage SELECT * FROM folded");
+  connection.execute("DROP TABLE folded");
+}
+
+std::optional<CoverageFact> last_set_aside(SqlConnection& connection) {
+  auto row = connection.use(std::string(kColumns) +
+                            "WHERE source = '' AND kind = ? ORDER BY end_time DESC LIMIT 1");
+  row->bind_text(1, to_word(CoverageKind::kStoreSetAside));
+  return row->step() ? std::optional(fact_at(*row)) : std::nullopt;
+}
+
 void delete_coverage(SqlConnection& connection, std::uint64_t deleted_through) {
-  auto remove =
-      connection.use("DELETE FROM coverage WHERE before_seq <= ? AND end_time IS NOT NULL");
+  auto remove = connection.use(
+      "DELETE FROM coverage WHERE before_seq BETWEEN 1 AND ? AND end_time IS NOT NULL");
   remove->bind(1, static_cast<std::int64_t>(deleted_through));
   remove->run();
 }

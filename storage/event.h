@@ -86,9 +86,12 @@ Event copy_event(const Event& event, TextArena& text);
 
 // What a source hands over: committed with its position in one transaction, or not at all.
 struct EventBatch {
-  std::string source;  // the source's name, also each event's `source`
+  // The source's name, also each event's `source`. Empty: facts of the program itself, about all
+  // sources; then there is nothing else.
+  std::string source;
   EventList list;
   std::string position;       // opaque to all but the source; empty: leave the stored one as it is
+  std::uint64_t epoch = 0;    // EventWriter::epoch() when the source asked where to go on
   std::uint64_t lost = 0;     // records the source knows it could not deliver since its last batch
   std::uint64_t damaged = 0;  // records it had to skip since its last batch
   std::vector<CoverageFact> facts;  // in order; they come before the batch's events

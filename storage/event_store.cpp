@@ -7,6 +7,8 @@
 #include "storage/file_path.h"
 #include "storage/row_internal.h"
 #include "storage/schema.h"
+#include "storage/set_aside.h"
+#include "storage/settings_internal.h"
 #include "storage/store_file.h"
 #include "storage/store_internal.h"
 #include "storage/words.h"
@@ -17,6 +19,8 @@ namespace {
 // About 80 MiB of log between checkpoints, each of which waits for the disk.
 constexpr int kCheckpointPages = 20'000;
 constexpr int kCacheKib = 16 * 1024;
+// Who writes tries again, and must be able to stop in time.
+constexpr int kBusyTimeoutMs = 1'000;
 
 IndexRow index_row_of(const Event& event, const Interner::Numbers& numbers, std::uint64_t seq) {
   IndexRow row;
@@ -56,20 +60,32 @@ void write_state(SqlConnection& connection, const StoreState& state) {
   row->run();
 }
 
-Store::Impl::Impl(StoreLock lock, const StoreOptions& options)
-    : lock_(std::move(lock)),
-      connection_(options.path,
+Store::Impl::Impl(const StoreOptions& options)
+    : connection_(options.path,
                   options.create ? SqlConnection::Mode::kCreate : SqlConnection::Mode::kReadWrite),
       run_rows_(std::max(options.run_rows, 1U)),
       runs_(connection_),
       run_writer_(connection_, run_rows_),
       inserter_(connection_) {
+  // Of a new file; where it is so already, this would write.
+  if (connection_.query_integer("PRAGMA auto_vacuum") == 0) {
+    connection_.execute("PRAGMA auto_vacuum = INCREMENTAL");
+  }
+  connection_.execute("PRAGMA busy_timeout = " + std::to_string(kBusyTimeoutMs));
   connection_.execute("PRAGMA cache_size = -" + std::to_string(kCacheKib));
   connection_.execute("PRAGMA journal_mode = WAL");
   connection_.execute("PRAGMA synchronous = NORMAL");
   connection_.execute("PRAGMA wal_autocheckpoint = " + std::to_string(kCheckpointPages));
   connection_.execute("PRAGMA journal_size_limit = 100000000");
   connection_.execute("PRAGMA temp_store = MEMORY");
+}
+
+void Store::Impl::begin_after(std::uint64_t seq) {
+  SqlTransaction transaction(connection_, SqlTransaction::Kind::kWrite);
+  StoreState state = read_state(connection_);
+  state.newest_seq = state.deleted_through = seq;
+  write_state(connection_, state);
+  transaction.commit();
 }
 
 void Store::Impl::forget() {
@@ -89,6 +105,12 @@ void Store::Impl::learn(const StoreState& state) {
   rows->bind(1, static_cast<std::int64_t>(runs_.indexed_seq()));
   while (rows->step()) pending_.push_back(index_row_at(*rows));
   ticks_ = std::make_unique<TickIndex>(connection_, *interner_, runs_, pending_);
+}
+
+void Store::Impl::checkpoint() {
+  sqlite3* db = connection_.handle();
+  int code = sqlite3_wal_checkpoint_v2(db, nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
+  if (code != SQLITE_OK) throw SQLite::Exception(db, code);
 }
 
 std::vector<AppendResult> Store::Impl::append(std::span<const EventBatch> batches) {
@@ -159,6 +181,7 @@ void Store::Impl::index_pending(StoreState& state, RunLists& lists) {
 
 void Store::Impl::update_source(const EventBatch& batch, const AppendResult& result,
                                 Timestamp received) {
+  if (batch.source.empty()) return;
   auto upsert = connection_.use(
       "INSERT INTO source(name, position, stored, lost, damaged, last_event_time, updated) "
       "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT(name) DO UPDATE SET "
@@ -187,26 +210,14 @@ void Store::Impl::update_source(const EventBatch& batch, const AppendResult& res
 Store::Store(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Store::~Store() = default;
 
-Result<std::unique_ptr<Store>> Store::open(const StoreOptions& options) {
+Result<std::unique_ptr<Store>> Store::open_file(const StoreOptions& options) {
   try {
-    auto path = to_path(options.path);
-    std::error_code error;
-    auto folder = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
-    if (options.path.empty() || !std::filesystem::is_directory(folder, error)) {
-      return make_error(ErrorCode::kIo,
-                        "cannot open the store " + options.path + ": its folder does not exist");
-    }
-    if (!options.create && !std::filesystem::exists(path, error)) {
-      return make_error(ErrorCode::kNotFound, "the store " + options.path + " does not exist");
-    }
-    auto lock = StoreLock::acquire(options.path + ".lock");
-    if (!lock) return tl::unexpected<Error>(lock.error());
     if (options.create) {
       if (auto made = create_private_file(options.path); !made) {
         return tl::unexpected<Error>(made.error());
       }
     }
-    auto impl = std::make_unique<Impl>(std::move(*lock), options);
+    auto impl = std::make_unique<Impl>(options);
     if (auto migrated = migrate(impl->connection()); !migrated) {
       return make_error(migrated.error().code, options.path + ": " + migrated.error().message);
     }
@@ -214,6 +225,56 @@ Result<std::unique_ptr<Store>> Store::open(const StoreOptions& options) {
   } catch (const SQLite::Exception& e) {
     return tl::unexpected<Error>(to_error(e, "open the store " + options.path));
   }
+}
+
+Result<std::unique_ptr<Store>> Store::begin_anew(const StoreOptions& options,
+                                                 const std::string& damage) {
+  auto old = blockwatch::set_aside(options.path);
+  if (!old) return tl::unexpected<Error>(old.error());
+  StoreOptions fresh = options;
+  fresh.create = true;
+  auto store = open_file(fresh);
+  if (!store) return store;
+  try {
+    (*store)->impl_->begin_after(old->last_seq);
+    const EventBatch fact = fact_of(*old, damage);
+    (*store)->impl_->append(std::span(&fact, 1));
+  } catch (const SQLite::Exception& e) {
+    return tl::unexpected<Error>(to_error(e, "begin the store " + options.path));
+  }
+  (*store)->impl_->set_aside = old->path;
+  return store;
+}
+
+Result<std::unique_ptr<Store>> Store::open(const StoreOptions& options) {
+  auto path = to_path(options.path);
+  std::error_code error;
+  auto folder = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
+  if (options.path.empty() || !std::filesystem::is_directory(folder, error)) {
+    return make_error(ErrorCode::kIo,
+                      "cannot open the store " + options.path + ": its folder does not exist");
+  }
+  if (!options.create && !std::filesystem::exists(path, error)) {
+    return make_error(ErrorCode::kNotFound, "the store " + options.path + " does not exist");
+  }
+  // Only what was a store is one that is damaged: another file has a name that was a mistake.
+  const bool was_store = std::filesystem::exists(to_path(options.path + ".lock"), error);
+  auto lock = StoreLock::acquire(options.path + ".lock");
+  if (!lock) return tl::unexpected<Error>(lock.error());
+  auto store = options.damage.empty()
+                   ? open_file(options)
+                   : make_error(ErrorCode::kCorrupt, options.path + ": " + options.damage);
+  if (!store && store.error().code == ErrorCode::kCorrupt && options.set_aside_damaged &&
+      was_store) {
+    store = begin_anew(options, store.error().message);
+  }
+  if (store) {
+    (*store)->impl_->keep(std::move(*lock));
+  } else if (!was_store) {
+    lock = make_error(store.error().code, {});  // lets go of it
+    std::filesystem::remove(to_path(options.path + ".lock"), error);
+  }
+  return store;
 }
 
 Result<AppendResult> Store::append(const EventBatch& batch) {
@@ -246,6 +307,31 @@ Result<std::uint64_t> Store::delete_oldest(std::uint64_t max_rows, Timestamp hor
   }
 }
 
+Result<bool> Store::clean_up(bool shrink) {
+  try {
+    return impl_->clean_up(shrink);
+  } catch (const SQLite::Exception& e) {
+    return tl::unexpected<Error>(to_error(e, "clean up the store"));
+  }
+}
+
+Result<StoredSettings> Store::settings() {
+  try {
+    return read_settings(impl_->connection());
+  } catch (const SQLite::Exception& e) {
+    return tl::unexpected<Error>(to_error(e, "read the settings"));
+  }
+}
+
+Result<void> Store::save(const StoredSettings& settings) {
+  try {
+    write_settings(impl_->connection(), settings);
+    return {};
+  } catch (const SQLite::Exception& e) {
+    return tl::unexpected<Error>(to_error(e, "write the settings"));
+  }
+}
+
 Result<std::uint64_t> Store::used_bytes() {
   try {
     SqlConnection& connection = impl_->connection();
@@ -265,6 +351,19 @@ Result<std::uint64_t> Store::newest_seq() {
   }
 }
 
+Result<std::optional<Timestamp>> Store::newest_received() {
+  try {
+    auto row =
+        impl_->connection().use("SELECT received_time FROM batch ORDER BY first_seq DESC LIMIT 1");
+    if (!row->step()) return std::nullopt;
+    return Timestamp{row->integer(0)};
+  } catch (const SQLite::Exception& e) {
+    return tl::unexpected<Error>(to_error(e, "read the store"));
+  }
+}
+
+const std::string& Store::set_aside() const { return impl_->set_aside; }
+
 Result<void> Store::limit_pages(std::uint32_t pages) {
   try {
     impl_->connection().execute("PRAGMA max_page_count = " + std::to_string(pages));
@@ -276,9 +375,7 @@ Result<void> Store::limit_pages(std::uint32_t pages) {
 
 Result<void> Store::checkpoint() {
   try {
-    sqlite3* db = impl_->connection().handle();
-    int code = sqlite3_wal_checkpoint_v2(db, nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
-    if (code != SQLITE_OK) throw SQLite::Exception(db, code);
+    impl_->checkpoint();
     return {};
   } catch (const SQLite::Exception& e) {
     return tl::unexpected<Error>(to_error(e, "checkpoint the store"));

@@ -14,6 +14,7 @@
 #include "storage/event.h"
 #include "storage/query.h"
 #include "storage/result.h"
+#include "storage/settings.h"
 
 namespace blockwatch {
 
@@ -44,6 +45,7 @@ struct StoreStatus {
   std::optional<Timestamp> newest_time;
   std::uint64_t file_bytes = 0;  // database and write-ahead log
   int schema_version = 0;
+  std::optional<CoverageFact> set_aside;  // what became of the last damaged store
 };
 
 struct StoreOptions {
@@ -54,6 +56,11 @@ struct StoreOptions {
   bool create = true;
   // So many new rows are indexed together. Readers look at fewer one by one; tests use few.
   std::uint32_t run_rows = 1024;
+  // A damaged file gets another name (set_aside.h) and a new one is begun: its seqs are above those
+  // of the old one, and a fact tells what is missing.
+  bool set_aside_damaged = false;
+  // Why the file is known to be damaged although it may open; empty: it is not.
+  std::string damage;
 };
 
 // The one connection that writes and checkpoints. One thread at a time (the writer's).
@@ -79,9 +86,23 @@ class Store {
   // Returns how many went. Readers see a gap up to the highest deleted seq.
   Result<std::uint64_t> delete_oldest(std::uint64_t max_rows, Timestamp horizon);
 
-  // Bytes of the file that hold something: what deleted rows leave is used again, not given back.
+  // What deletions leave, in small slices: lists of the index, too many facts of coverage and, if
+  // `shrink`, free pages, while they are more than a tenth of the file; fewer are used again.
+  // (Files made before pages could be given back keep them until a copy takes their place:
+  // backup.h.) False: nothing was left to do.
+  Result<bool> clean_up(bool shrink);
+
+  // Bytes of the file that hold something.
   Result<std::uint64_t> used_bytes();
+
+  Result<StoredSettings> settings();
+  Result<void> save(const StoredSettings& settings);
   Result<std::uint64_t> newest_seq();
+  // By the clock of then; none: nothing is stored.
+  Result<std::optional<Timestamp>> newest_received();
+
+  // The file that open() set aside; empty: none.
+  const std::string& set_aside() const;
 
   // The file grows to no more pages of 4 KiB; beyond, append() fails with kUnavailable as on a full
   // disk.
@@ -93,6 +114,10 @@ class Store {
  private:
   class Impl;
   explicit Store(std::unique_ptr<Impl> impl);
+  // With the lock held.
+  static Result<std::unique_ptr<Store>> open_file(const StoreOptions& options);
+  static Result<std::unique_ptr<Store>> begin_anew(const StoreOptions& options,
+                                                   const std::string& damage);
   std::unique_ptr<Impl> impl_;
 };
 

@@ -1,16 +1,21 @@
 #include "storage/event_writer.h"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <exception>
+#include <future>
 #include <mutex>
 #include <optional>
 #include <span>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
+
+#include "storage/retention_clock.h"
 
 namespace blockwatch {
 namespace {
@@ -27,6 +32,9 @@ constexpr auto kCommitPause = milliseconds(10);
 constexpr std::uint64_t kEnoughEvents = 1024;
 constexpr std::uint64_t kRetentionSlice = 2'000;
 constexpr auto kRetentionEvery = std::chrono::minutes(1);
+// Between slices, so that a long deletion leaves the processor and the disk to others.
+constexpr auto kSlicePause = milliseconds(5);
+constexpr auto kChangePatience = std::chrono::seconds(8);
 constexpr auto kFirstRetry = milliseconds(50);
 constexpr auto kLastRetry = milliseconds(5'000);
 
@@ -34,10 +42,12 @@ constexpr auto kLastRetry = milliseconds(5'000);
 
 class EventWriter::Impl {
  public:
-  Impl(std::unique_ptr<Store> store, CommitSignal& signal, RetentionOptions retention)
+  Impl(std::unique_ptr<Store> store, CommitSignal& signal, RetentionOptions retention,
+       StoreSupply supply)
       : store_(std::move(store)),
         signal_(signal),
         retention_(retention),
+        supply_(std::move(supply)),
         thread_([this] { run(); }) {}
 
   ~Impl() {
@@ -50,7 +60,8 @@ class EventWriter::Impl {
     std::unique_lock lock(mutex_);
     std::uint64_t events = batch.list.events.size();
     auto fits = [&] {
-      return stopping_ || queued_events_ == 0 || queued_events_ + events <= kMaxQueuedEvents;
+      return stopping_ || queue_.empty() ||
+             (queued_events_ + events <= kMaxQueuedEvents && queue_.size() < kMaxQueuedBatches);
     };
     if (!room_.wait(lock, stop_asked, fits) || stopping_) return false;
     queued_events_ += events;
@@ -73,12 +84,42 @@ class EventWriter::Impl {
     return queue_.empty();
   }
 
+  Result<void> change_settings(const StoredSettings& settings, RetentionOptions retention) {
+    std::future<Result<void>> done;
+    {
+      std::lock_guard lock(mutex_);
+      if (stopping_) return make_error(ErrorCode::kUnavailable, "the program is stopping");
+      change_ = std::packaged_task<Result<void>()>([this, settings, retention]() -> Result<void> {
+        if (!store_) return make_error(ErrorCode::kUnavailable, "the store is not open");
+        auto saved = store_->save(settings);
+        if (saved) {
+          retention_ = retention;
+          next_retention_ = Clock::now();
+        }
+        return saved;
+      });
+      done = change_->get_future();
+    }
+    work_.notify_one();
+    if (done.wait_for(kChangePatience) != std::future_status::ready && take_back_change()) {
+      return make_error(ErrorCode::kUnavailable, "the store cannot be written at the moment");
+    }
+    try {
+      return done.get();
+    } catch (const std::exception&) {  // never made: another one came, or the program stops
+      return make_error(ErrorCode::kUnavailable, "the settings could not be kept");
+    }
+  }
+
   WriterCounters counters() const {
     std::lock_guard lock(mutex_);
     WriterCounters counters = counters_;
     counters.queued_batches = queue_.size();
     counters.queued_events = queued_events_;
-    if (counters.last_error.empty()) counters.last_error = retention_error_;
+    if (counters.last_error.empty()) {
+      counters.last_error = retention_error_.message;
+      counters.last_code = retention_error_.code;
+    }
     if (failing_since_) {
       auto waited = std::chrono::duration_cast<milliseconds>(Clock::now() - *failing_since_);
       counters.stalled_ms = waited.count() + 1;
@@ -86,22 +127,41 @@ class EventWriter::Impl {
     return counters;
   }
 
+  std::uint64_t epoch() const { return epoch_; }
+
  private:
+  // False: it is being made.
+  bool take_back_change() {
+    std::lock_guard lock(mutex_);
+    return std::exchange(change_, std::nullopt).has_value();
+  }
+
   struct Item {
     EventBatch batch;
     Done done;
   };
 
   void run() {
-    publish_existing();
-    auto retry = kFirstRetry;
+    if (store_) publish_existing();
+    milliseconds retry = kFirstRetry;
     bool committed_last = false;  // and not deleted
     while (true) {
+      if (!store_ && !open_store()) {
+        if (!wait_to_retry(retry)) return;
+        continue;
+      }
       std::size_t taken = 0;
       bool stopping = false;
       {
         std::unique_lock lock(mutex_);
-        work_.wait_until(lock, next_retention_, [&] { return stopping_ || !queue_.empty(); });
+        work_.wait_until(lock, next_retention_,
+                         [&] { return stopping_ || change_ || !queue_.empty(); });
+        if (change_) {
+          auto change = *std::exchange(change_, std::nullopt);
+          lock.unlock();
+          change();
+          continue;
+        }
         if (!queue_.empty()) {
           work_.wait_until(lock, last_commit_ + kCommitPause,
                            [&] { return stopping_ || queued_events_ >= kEnoughEvents; });
@@ -116,7 +176,7 @@ class EventWriter::Impl {
       // In turns while batches wait, so that a source that never rests cannot outgrow the bound.
       bool due = !stopping && Clock::now() >= next_retention_;
       if (due && (taken == 0 || committed_last)) {
-        retain_once();
+        retain_once(/*idle=*/taken == 0);
         committed_last = false;
         continue;
       }
@@ -127,17 +187,70 @@ class EventWriter::Impl {
         committed_last = true;
         continue;
       }
-      bool freed = retain_once();  // may cure a full disk
-      std::unique_lock lock(mutex_);
-      if (stopping_ && Clock::now() >= deadline_) return;
-      if (freed) continue;
-      // Woken early only by stop(), which then still gets its tries until the deadline.
-      bool was_stopping = stopping_;
-      auto until = Clock::now() + retry;
-      if (stopping_) until = std::min(until, deadline_);
-      work_.wait_until(lock, until, [&] { return stopping_ && !was_stopping; });
-      retry = std::min<milliseconds>(retry * 2, kLastRetry);
+      if (store_ && retain_once(/*idle=*/false)) continue;  // may cure a full disk
+      if (!wait_to_retry(retry)) return;
     }
+  }
+
+  // False: stopping, and its time is over.
+  bool wait_to_retry(milliseconds& retry) {
+    std::unique_lock lock(mutex_);
+    if (stopping_ && (queue_.empty() || Clock::now() >= deadline_)) return false;
+    // Woken early only by stop(), which then still gets its tries until the deadline.
+    bool was_stopping = stopping_;
+    auto until = Clock::now() + retry;
+    if (stopping_) until = std::min(until, deadline_);
+    work_.wait_until(lock, until, [&] { return stopping_ && !was_stopping; });
+    retry = std::min<milliseconds>(retry * 2, kLastRetry);
+    return true;
+  }
+
+  bool open_store() {
+    Result<std::unique_ptr<Store>> opened = std::unique_ptr<Store>();
+    try {
+      opened = supply_.open(damage_);
+    } catch (const std::exception& e) {
+      opened = make_error(ErrorCode::kInternal, e.what());
+    }
+    if (!opened) {
+      fail(opened.error());
+      return false;
+    }
+    store_ = std::move(*opened);
+    damage_.clear();
+    retention_clock_.reset();
+    if (supply_.retention) retention_ = supply_.retention();
+    if (!store_->set_aside().empty()) {
+      commit_doubted_ = retention_doubted_ = false;
+      ++epoch_;
+      supply_.begun_anew();
+    }
+    publish_existing();
+    std::lock_guard lock(mutex_);
+    if (queue_.empty()) succeed();
+    return true;
+  }
+
+  // What a damaged page cache shows is gone when the file is opened again; what is still there then
+  // is in the file.
+  void doubt(bool& doubted, const Error& error) {
+    if (error.code != ErrorCode::kCorrupt || !supply_.open) return;
+    if (std::exchange(doubted, true)) damage_ = error.message;
+    store_.reset();
+  }
+
+  void fail(const Error& error) {
+    std::lock_guard lock(mutex_);
+    ++counters_.failures;
+    counters_.last_error = error.message;
+    counters_.last_code = error.code;
+    if (!failing_since_) failing_since_ = Clock::now();
+  }
+
+  // Requires the lock.
+  void succeed() {
+    counters_.last_error.clear();
+    failing_since_.reset();
   }
 
   // The stored events count as committed for those who wait for newer ones.
@@ -169,17 +282,25 @@ class EventWriter::Impl {
       std::lock_guard lock(mutex_);
       for (std::size_t i = 0; i < count; ++i) batches.push_back(std::move(queue_[i].batch));
     }
+    for (EventBatch& batch : batches) {
+      if (batch.epoch != epoch_) batch.position.clear();
+    }
     auto results = append(batches);
     std::vector<Done> done;
     {
       std::lock_guard lock(mutex_);
       if (!results) {
         for (std::size_t i = 0; i < count; ++i) queue_[i].batch = std::move(batches[i]);
-        ++counters_.failures;
-        counters_.last_error = results.error().message;
-        if (!failing_since_) failing_since_ = Clock::now();
-        return false;
       }
+    }
+    if (!results) {
+      fail(results.error());
+      doubt(commit_doubted_, results.error());
+      return false;
+    }
+    commit_doubted_ = false;
+    {
+      std::lock_guard lock(mutex_);
       for (std::size_t i = 0; i < count; ++i) {
         queued_events_ -= batches[i].list.events.size();
         counters_.stored += (*results)[i].stored;
@@ -187,8 +308,7 @@ class EventWriter::Impl {
         done.push_back(std::move(queue_.front().done));
         queue_.pop_front();
       }
-      counters_.last_error.clear();
-      failing_since_.reset();
+      succeed();
     }
     room_.notify_all();
     signal_.publish(results->back().newest_seq);
@@ -217,27 +337,42 @@ class EventWriter::Impl {
     }
   }
 
-  // One slice; it is due again at once while there is more to delete. True: rows were deleted.
-  bool retain_once() {
+  // One slice; it is due again soon while there is more to do. True: something went.
+  bool retain_once(bool idle) {
     next_retention_ = Clock::now() + kRetentionEvery;
-    Result<std::uint64_t> deleted = std::uint64_t{0};
+    Result<bool> done = false;
     try {
-      deleted = delete_slice();
+      done = retain_slice(idle);
     } catch (const std::exception& e) {
-      deleted = make_error(ErrorCode::kInternal, e.what());
+      done = make_error(ErrorCode::kInternal, e.what());
     }
+    if (done) retention_doubted_ = false;
+    if (!done) doubt(retention_doubted_, done.error());
     std::lock_guard lock(mutex_);
-    retention_error_ = deleted ? std::string() : "retention failed: " + deleted.error().message;
-    if (!deleted || *deleted == 0) return false;
-    next_retention_ = Clock::now();
+    retention_error_ =
+        done ? Error{} : Error{done.error().code, "retention failed: " + done.error().message};
+    if (!done || !*done) return false;
+    next_retention_ = Clock::now() + kSlicePause;
     return true;
+  }
+
+  Result<bool> retain_slice(bool idle) {
+    // First what takes room without rows: it counts as used.
+    auto swept = store_->clean_up(/*shrink=*/false);
+    if (!swept || *swept) return swept;
+    auto deleted = delete_slice();
+    if (!deleted) return tl::unexpected<Error>(deleted.error());
+    if (*deleted > 0) return true;
+    return idle ? store_->clean_up(/*shrink=*/true) : Result<bool>(false);
   }
 
   Result<std::uint64_t> delete_slice() {
     if (retention_.days > 0) {
       constexpr std::int64_t kDay = std::int64_t{24} * 3600 * Timestamp::kTicksPerSecond;
+      auto time = retention_time();
+      if (!time) return tl::unexpected<Error>(time.error());
       auto deleted = store_->delete_oldest(
-          kRetentionSlice, Timestamp{now().ticks - std::int64_t{retention_.days} * kDay});
+          kRetentionSlice, Timestamp{time->ticks - std::int64_t{retention_.days} * kDay});
       if (!deleted || *deleted > 0) return deleted;
     }
     if (retention_.max_bytes > 0) {
@@ -254,9 +389,26 @@ class EventWriter::Impl {
     return std::uint64_t{0};
   }
 
-  std::unique_ptr<Store> store_;  // the writer's thread only
+  Result<Timestamp> retention_time() {
+    if (!retention_clock_) {
+      auto newest = store_->newest_received();
+      if (!newest) return tl::unexpected<Error>(newest.error());
+      retention_clock_.emplace(*newest, now(), Clock::now());
+    }
+    return retention_clock_->look(now(), Clock::now());
+  }
+
+  std::unique_ptr<Store> store_;  // the writer's thread only; null: to be opened
   CommitSignal& signal_;
-  const RetentionOptions retention_;
+  RetentionOptions retention_;    // the writer's thread only
+  const StoreSupply supply_;
+  std::atomic<std::uint64_t> epoch_{0};
+  // The writer's thread only, as what follows. What the store must be opened without; empty:
+  // nothing.
+  std::string damage_;
+  bool commit_doubted_ = false;     // the last commit found damage
+  bool retention_doubted_ = false;  // the last retention found damage
+  std::optional<RetentionClock> retention_clock_;
   Clock::time_point next_retention_ = Clock::now();  // the writer's thread only
   Clock::time_point last_commit_;                    // the writer's thread only
 
@@ -264,10 +416,12 @@ class EventWriter::Impl {
   mutable std::mutex mutex_;
   std::condition_variable_any room_;
   std::condition_variable work_;
-  std::deque<Item> queue_;                          // guarded by mutex_
-  std::uint64_t queued_events_ = 0;                 // guarded by mutex_
+  std::deque<Item> queue_;           // guarded by mutex_
+  std::uint64_t queued_events_ = 0;  // guarded by mutex_
+  // Of the settings, to be made on the writer's thread; guarded by mutex_.
+  std::optional<std::packaged_task<Result<void>()>> change_;
   WriterCounters counters_;                         // guarded by mutex_
-  std::string retention_error_;                     // guarded by mutex_; empty: the last went well
+  Error retention_error_;                           // guarded by mutex_; empty: the last went well
   std::optional<Clock::time_point> failing_since_;  // guarded by mutex_
   bool stopping_ = false;                           // guarded by mutex_
   Clock::time_point deadline_;                      // guarded by mutex_
@@ -275,8 +429,8 @@ class EventWriter::Impl {
 };
 
 EventWriter::EventWriter(std::unique_ptr<Store> store, CommitSignal& signal,
-                         RetentionOptions retention)
-    : impl_(std::make_unique<Impl>(std::move(store), signal, retention)) {}
+                         RetentionOptions retention, StoreSupply supply)
+    : impl_(std::make_unique<Impl>(std::move(store), signal, retention, std::move(supply))) {}
 
 EventWriter::~EventWriter() = default;
 
@@ -286,6 +440,13 @@ bool EventWriter::push(EventBatch batch, Done done, const std::stop_token& stop)
 
 bool EventWriter::stop(std::uint32_t drain_ms) { return impl_->stop(drain_ms); }
 
+Result<void> EventWriter::change_settings(const StoredSettings& settings,
+                                          RetentionOptions retention) {
+  return impl_->change_settings(settings, retention);
+}
+
 WriterCounters EventWriter::counters() const { return impl_->counters(); }
+
+std::uint64_t EventWriter::epoch() const { return impl_->epoch(); }
 
 }  // namespace blockwatch

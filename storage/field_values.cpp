@@ -137,7 +137,7 @@ void StoreReader::Impl::count_values(const std::vector<IndexField>& lists, const
           if (filter.is_whole()) {
             for_each_count(runs_, run, list, visit);
           } else {
-            for_each_count(runs_, run, list, matches_of(run, filter), visit);
+            for_each_count(runs_, run, list, matches_of(run, filter), filter.filter(), visit);
           }
         }
       },

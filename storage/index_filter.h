@@ -60,6 +60,11 @@ struct IndexFilter {
   bool by_shape_only = false;   // only shapes and time decide: counts per hour can answer
 
   bool holds(const IndexRow& row) const;  // conditions and time
+  // A row of the shape may match.
+  bool may_have(std::int64_t shape) const {
+    auto id = static_cast<std::size_t>(shape);
+    return !shapes || (id < shapes->size() && (*shapes)[id]);
+  }
 };
 
 // `in_time` is called now and then; it may throw.

@@ -32,12 +32,7 @@ Interner::ShapeKey Interner::shape_key(const ShapeNumbers& n) {
 }
 
 std::size_t Interner::ShapeKeyHash::operator()(const ShapeKey& key) const noexcept {
-  std::uint64_t hash = 0x9e3779b97f4a7c15U;
-  for (std::uint64_t word : key) {
-    hash = (hash ^ word) * 0xff51afd7ed558ccdU;
-    hash ^= hash >> 32;
-  }
-  return static_cast<std::size_t>(hash);
+  return TextHash{}({reinterpret_cast<const char*>(key.data()), sizeof key});
 }
 
 Interner::Interner(SqlConnection& connection) : connection_(connection), classes_(1, 0) {

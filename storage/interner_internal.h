@@ -65,7 +65,7 @@ class Interner {
   std::array<std::array<LastText, 7>, 4> last_;  // by direction, or none: it decides most of them
   std::unordered_map<ShapeKey, std::uint32_t, ShapeKeyHash> shapes_;
   std::vector<std::uint32_t> classes_;  // by shape id
-  std::unordered_map<std::string, std::uint32_t> class_ids_;
+  TextCache class_ids_;
 };
 
 }  // namespace blockwatch

@@ -14,8 +14,10 @@ constexpr std::uint32_t kFirstWindow = 1024;
 constexpr std::uint32_t kLastWindow = 1U << 22U;
 constexpr std::uint64_t kMinGrowth = 4;
 constexpr std::uint64_t kMaxGrowth = 32;
-// A row this near is reached by stepping on.
-constexpr std::uint64_t kNearRows = 4;
+// A row this near is reached by stepping on from the one before.
+constexpr std::int64_t kNearRows = 4;
+// Rows this near come from a part of the table where stepping on will soon pay.
+constexpr std::int64_t kCloseRows = 16;
 
 }  // namespace
 
@@ -29,8 +31,9 @@ class StoreReader::Impl::PageRows {
         filter_(impl.use_filter(query.filter)),
         seqs_(impl.seq_bounds(snapshot)),
         descending_(query.order == Order::kNewestFirst),
-        reader_(impl.connection_, impl.dictionary_, page.list, query.raw),
-        rows_(impl.connection_.use(
+        reader_(impl.received_, impl.dictionary_, page.list, query.raw),
+        apart_(impl.finder_.search(query.raw)),
+        together_(impl.connection_.use(
             std::string("SELECT ") + kRowColumns + (query.raw ? ", e.raw" : "") +
             " FROM event e WHERE e.seq " +
             (descending_ ? "<= ? ORDER BY e.seq DESC" : ">= ? ORDER BY e.seq"))) {}
@@ -159,7 +162,7 @@ class StoreReader::Impl::PageRows {
   std::optional<Head> next(Source& source) {
     auto seq = source.run == nullptr ? next_of_tail(source) : next_of_run(source);
     if (!seq) return std::nullopt;
-    source.event = reader_.read(row(*seq));
+    reader_.read(row(*seq), source.event.emplace());
     return Head{source.event->time.ticks, source.event->seq, source.number};
   }
 
@@ -219,20 +222,37 @@ class StoreReader::Impl::PageRows {
 
   const SqlStatement& row(std::uint64_t seq) {
     auto wanted = static_cast<std::int64_t>(seq);
-    std::int64_t distance = descending_ ? row_seq_ - wanted : wanted - row_seq_;
-    if (row_seq_ == wanted) return *rows_;
-    bool near = row_seq_ >= 0 && distance > 0 && distance <= static_cast<std::int64_t>(kNearRows);
-    if (!near) {
-      rows_->reset();
-      rows_->bind(1, wanted);
+    if (row_ == nullptr || row_seq_ != wanted) {
+      std::int64_t distance = row_ == nullptr ? INT64_MAX : way(row_seq_, wanted);
+      row_ = distance > 0 && distance <= kCloseRows ? &find_together(wanted) : &find_apart(seq);
+      row_seq_ = wanted;
+    }
+    return *row_;
+  }
+
+  // How far `to` lies behind `from` in the order of the page.
+  std::int64_t way(std::int64_t from, std::int64_t to) const {
+    return descending_ ? from - to : to - from;
+  }
+
+  const SqlStatement& find_apart(std::uint64_t seq) {
+    ++impl_.rows_read_;
+    return apart_.find(seq);
+  }
+
+  const SqlStatement& find_together(std::int64_t wanted) {
+    std::int64_t distance = together_seq_ < 0 ? -1 : way(together_seq_, wanted);
+    if (distance <= 0 || distance > kNearRows) {
+      together_->reset();
+      together_->bind(1, wanted);
     }
     do {
-      if (!rows_->step()) throw_damaged_index();
+      if (!together_->step()) throw_damaged_index();
       ++impl_.rows_read_;
-      row_seq_ = rows_->integer(0);
-    } while (descending_ ? row_seq_ > wanted : row_seq_ < wanted);
-    if (row_seq_ != wanted) throw_damaged_index();
-    return *rows_;
+      together_seq_ = together_->integer(0);
+    } while (way(together_seq_, wanted) > 0);
+    if (together_seq_ != wanted) throw_damaged_index();
+    return *together_;
   }
 
   Impl& impl_;
@@ -243,8 +263,11 @@ class StoreReader::Impl::PageRows {
   SeqBounds seqs_;
   bool descending_;
   RowReader reader_;
-  StatementUse rows_;
-  std::int64_t row_seq_ = -1;  // where rows_ stands
+  RowFinder::Search apart_;            // for rows far from each other
+  StatementUse together_;              // for neighbours
+  std::int64_t together_seq_ = -1;     // where together_ stands
+  const SqlStatement* row_ = nullptr;  // the row asked for last, in one of them
+  std::int64_t row_seq_ = -1;
   std::vector<std::unique_ptr<Source>> sources_;
   std::vector<Head> heads_;  // a heap
 };

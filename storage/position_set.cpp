@@ -3,6 +3,17 @@
 #include "storage/run_index_internal.h"
 
 namespace blockwatch {
+namespace {
+
+// std::popcount() calls a function per word, unless the compiler may use newer instructions.
+constexpr unsigned ones(std::uint64_t word) {
+  word -= word >> 1U & 0x5555555555555555U;  // sums of two bits each
+  word = (word & 0x3333333333333333U) + (word >> 2U & 0x3333333333333333U);
+  word = (word + (word >> 4U)) & 0x0f0f0f0f0f0f0f0fU;
+  return static_cast<unsigned>(word * 0x0101010101010101U >> 56U);
+}
+
+}  // namespace
 
 PositionSet::PositionSet(PositionSpan span, bool all)
     : span_(span), words_((span.size() + 63) / 64, all ? ~std::uint64_t{0} : 0) {
@@ -33,7 +44,7 @@ void PositionSet::invert() {
 
 std::uint64_t PositionSet::count() const {
   std::uint64_t n = 0;
-  for (auto word : words_) n += static_cast<unsigned>(std::popcount(word));
+  for (auto word : words_) n += ones(word);
   return n;
 }
 
@@ -46,7 +57,7 @@ std::uint64_t PositionSet::count(PositionSpan part) const {
     std::uint64_t bits = words_[word];
     if (word == from >> 6U) bits &= ~std::uint64_t{0} << (from & 63U);
     if (word == last >> 6U) bits &= ~std::uint64_t{0} >> (63U - (last & 63U));
-    n += static_cast<unsigned>(std::popcount(bits));
+    n += ones(bits);
   }
   return n;
 }

@@ -4,7 +4,6 @@
 #include <array>
 #include <charconv>
 
-#include "storage/short_text.h"
 #include "storage/varint.h"
 
 namespace blockwatch {

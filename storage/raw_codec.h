@@ -16,6 +16,7 @@
 
 #include "storage/event.h"
 #include "storage/result.h"
+#include "storage/short_text.h"
 
 namespace blockwatch {
 
@@ -104,10 +105,11 @@ class RawEncoder {
   static std::uint8_t choose(std::uint8_t& last, Field& field, const Event& event,
                              std::string_view value, bool may_grow);
 
-  std::unordered_map<std::string, Family> families_;  // by the names, each with its length
-  Family* last_family_ = nullptr;                     // mostly the next event's too
-  std::string names_;                                 // scratch
-  std::vector<std::uint8_t> choices_;                 // scratch
+  // By the names, each with its length.
+  std::unordered_map<std::string, Family, TextHash, std::equal_to<>> families_;
+  Family* last_family_ = nullptr;      // mostly the next event's too
+  std::string names_;                  // scratch
+  std::vector<std::uint8_t> choices_;  // scratch
 };
 
 // What encode() was given, byte for byte. `event` holds the other fields; the result and its text

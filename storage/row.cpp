@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <cstring>
 
 #include "storage/row_internal.h"
@@ -47,13 +46,13 @@ IndexRow index_row_at(const SqlStatement& row) {
   return out;
 }
 
-void RowReader::add(const SqlStatement& row) { list_.events.push_back(read(row)); }
+void RowReader::add(const SqlStatement& row) { read(row, list_.events.emplace_back()); }
 
-Event RowReader::read(const SqlStatement& row) {
-  Event event = shape_event(row.integer(2));
+void RowReader::read(const SqlStatement& row, Event& event) {
+  event = shape_event(row.integer(2));
   event.seq = static_cast<std::uint64_t>(row.integer(0));
   event.time.ticks = row.integer(1);
-  event.received_time = received_time(event.seq);
+  event.received_time = received_.of(event.seq);
   event.record_id = optional_at<std::uint64_t>(row, 3);
   event.application = application(row.integer(4));
   event.process_id = optional_at<std::uint64_t>(row, 5);
@@ -62,15 +61,14 @@ Event RowReader::read(const SqlStatement& row) {
   event.remote_address = address_at(row, 8);
   event.remote_port = optional_at<std::uint16_t>(row, 9);
   event.filter_id = optional_at<std::uint64_t>(row, 10);
-  if (!raw_) return event;
+  if (!raw_) return;
   std::uint32_t id = dictionary_.shape(row.integer(2)).raw_template;
-  if (id == 0) return event;
+  if (id == 0) return;
   auto text = [&](std::uint32_t text_id) { return dictionary_.raw_text(text_id); };
   auto raw =
       decode_raw(dictionary_.raw_template(id), event, row.bytes(kRawColumn), text, list_.text);
   if (!raw) throw SQLite::Exception(raw.error().message, SQLITE_CORRUPT);
   event.raw = *raw;
-  return event;
 }
 
 const Event& RowReader::shape_event(std::int64_t id) {
@@ -91,24 +89,6 @@ std::string_view RowReader::application(std::int64_t id) {
   auto [entry, added] = applications_.try_emplace(id);
   if (added) entry->second = list_.text.copy(dictionary_.application(id));
   return entry->second;
-}
-
-Timestamp RowReader::received_time(std::uint64_t seq) {
-  if (seq >= batch_first_ && seq <= batch_last_) return batch_received_;
-  auto row = connection_.use(
-      "SELECT first_seq, received_time FROM batch WHERE first_seq <= ? ORDER BY first_seq DESC "
-      "LIMIT 1");
-  row->bind(1, static_cast<std::int64_t>(seq));
-  if (!row->step()) throw SQLite::Exception("an event belongs to no commit", SQLITE_CORRUPT);
-  auto first = static_cast<std::uint64_t>(row->integer(0));
-  if (first == batch_first_ && batch_last_ != 0) {
-    batch_last_ = std::max(batch_last_, seq);
-  } else {
-    batch_first_ = first;
-    batch_last_ = seq;
-  }
-  batch_received_.ticks = row->integer(1);
-  return batch_received_;
 }
 
 }  // namespace blockwatch

@@ -7,6 +7,7 @@
 #include "storage/dictionary_internal.h"
 #include "storage/event.h"
 #include "storage/index_row_internal.h"
+#include "storage/received_times_internal.h"
 #include "storage/sqlite_internal.h"
 
 namespace blockwatch {
@@ -29,27 +30,22 @@ IndexRow index_row_at(const SqlStatement& row);
 // Makes events whose text lives in the list's arena. For one question.
 class RowReader {
  public:
-  RowReader(SqlConnection& connection, Dictionary& dictionary, EventList& list, bool raw)
-      : connection_(connection), dictionary_(dictionary), list_(list), raw_(raw) {}
+  RowReader(ReceivedTimes& received, Dictionary& dictionary, EventList& list, bool raw)
+      : received_(received), dictionary_(dictionary), list_(list), raw_(raw) {}
 
   void add(const SqlStatement& row);
-  Event read(const SqlStatement& row);
+  void read(const SqlStatement& row, Event& event);
 
  private:
-  Timestamp received_time(std::uint64_t seq);
   const Event& shape_event(std::int64_t id);
   std::string_view application(std::int64_t id);
 
-  SqlConnection& connection_;
+  ReceivedTimes& received_;
   Dictionary& dictionary_;
   EventList& list_;
   bool raw_;
   std::unordered_map<std::int64_t, Event> shapes_;
   std::unordered_map<std::int64_t, std::string_view> applications_;
-  // The commit found last holds [batch_first_, batch_last_] at least.
-  std::uint64_t batch_first_ = 1;
-  std::uint64_t batch_last_ = 0;
-  Timestamp batch_received_;
 };
 
 }  // namespace blockwatch

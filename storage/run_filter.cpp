@@ -15,8 +15,11 @@ constexpr std::uint64_t kBlockEntries = 512;
 constexpr std::uint64_t kManyEntries = 65'536;
 // In fewer rows all lists are read in less time than it takes to find out which is the shortest.
 constexpr std::uint32_t kSmallSpan = 32'768;
-// To test a row costs as much as to read so many entries of lists.
-constexpr std::uint64_t kEntriesPerRow = 300;
+// To test a row costs as much as to read so many entries of lists: less when it lies beside the row
+// before than when it is the first to be read of its part of the file.
+constexpr std::uint64_t kEntriesPerNearRow = 300;
+constexpr std::uint64_t kEntriesPerFarRow = 2000;
+constexpr std::uint64_t kNear = 16;
 // To look for a text among all values costs as much as to read one entry of so many.
 constexpr std::uint64_t kRowsPerText = 16;
 
@@ -198,7 +201,8 @@ RunFilter::Matches RunFilter::matches(PositionSpan span) {
   for (Part* part : rarest_first(span)) {
     std::uint64_t left = out.positions.count();
     if (left == 0) break;
-    if (left * kEntriesPerRow < cost(*part, span)) {
+    bool near = left * kNear > span.size();
+    if (left * (near ? kEntriesPerNearRow : kEntriesPerFarRow) < cost(*part, span)) {
       out.sure = false;
       break;
     }

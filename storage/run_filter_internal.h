@@ -1,8 +1,10 @@
 #pragma once
 // A filter applied to one run: which positions match.
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "storage/index_filter.h"
@@ -101,68 +103,109 @@ void for_each_count_between(RunIndex& index, const Run& run, IndexField field, c
                       });
 }
 
-// Calls visit(groups) for every group of a field's lists that may lie in the span; it must read the
-// group's positions.
-template <class Value, class Visit>
-void for_each_group(RunIndex& index, const Run& run, IndexField field, PositionSpan span,
-                    const Visit& visit) {
-  const Value lowest = lowest_value(Value{});
-  const Value highest = highest_value(Value{});
-  std::vector<Value> values;
-  if (span.size() < run.rows() / 16) {
-    for_each_count_between(index, run, field, lowest, highest, [&](const Value& value, auto) {
-      values.push_back(value);
-      return values.size() <= kFewValues;
-    });
-  }
-  if (values.empty() || values.size() > kFewValues) {
-    index.blocks<Value>(run, static_cast<int>(field), {lowest, 0}, {highest, UINT32_MAX},
-                        [&](const auto& block) {
-                          PostingDecoder<Value> groups(block);
-                          while (groups.next()) visit(groups);
-                          return true;
-                        });
-    return;
-  }
-  // Of each value only what is near the span.
-  for (const Value& value : values) {
-    index.blocks<Value>(run, static_cast<int>(field), {value, span.first}, {value, span.end},
-                        [&](const auto& block) {
-                          PostingDecoder<Value> groups(block);
-                          while (groups.next()) {
-                            if (groups.value() == value) {
-                              visit(groups);
-                            } else {
-                              groups.positions(run.rows(), [](std::uint32_t) {});
-                            }
-                          }
-                          return true;
-                        });
-  }
+template <class Value>
+struct CountedValue {
+  Value value{};
+  std::uint64_t count = 0;
+};
+
+// The values of a field among all rows of the run, when they are few.
+template <class Value>
+std::optional<std::vector<CountedValue<Value>>> few_values(RunIndex& index, const Run& run,
+                                                           IndexField field) {
+  std::vector<CountedValue<Value>> values;
+  for_each_count_between(index, run, field, lowest_value(Value{}), highest_value(Value{}),
+                         [&](const Value& value, std::uint64_t n) {
+                           values.push_back({value, n});
+                           return values.size() <= kFewValues;
+                         });
+  if (values.size() > kFewValues) return std::nullopt;
+  return values;
 }
 
-// Calls visit(value, count) for the values of a field among the matching rows; a value may come
-// several times.
+// Calls visit(position) for the positions of a value, at least those in the span.
 template <class Value, class Visit>
+void for_each_position(RunIndex& index, const Run& run, IndexField field, const Value& value,
+                       PositionSpan span, const Visit& visit) {
+  index.blocks<Value>(run, static_cast<int>(field), {value, span.first}, {value, span.end},
+                      [&](const auto& block) {
+                        PostingDecoder<Value> groups(block);
+                        while (groups.next()) {
+                          if (groups.value() == value) {
+                            groups.positions(run.rows(), visit);
+                          } else {
+                            groups.positions(run.rows(), [](std::uint32_t) {});
+                          }
+                        }
+                        return true;
+                      });
+}
+
+// Calls visit(groups) for every group of a field's lists; it must read the group's positions.
+template <class Value, class Visit>
+void for_each_group(RunIndex& index, const Run& run, IndexField field, const Visit& visit) {
+  index.blocks<Value>(run, static_cast<int>(field), {lowest_value(Value{}), 0},
+                      {highest_value(Value{}), UINT32_MAX}, [&](const auto& block) {
+                        PostingDecoder<Value> groups(block);
+                        while (groups.next()) visit(groups);
+                        return true;
+                      });
+}
+
+// Calls visit(value, count) for the values of a field among the matching rows, but not for values
+// that no matching row can have, as may_match(value) tells; a value may come several times.
+template <class Value, class MayMatch, class Visit>
 void for_each_count_of(RunIndex& index, const Run& run, IndexField field,
-                       const PositionSet& matching, const Visit& visit) {
-  for_each_group<Value>(index, run, field, matching.span(), [&](auto& groups) {
+                       const PositionSet& matching, const MayMatch& may_match, const Visit& visit) {
+  auto few = few_values<Value>(index, run, field);
+  if (!few) {
+    for_each_group<Value>(index, run, field, [&](auto& groups) {
+      std::uint64_t n = 0;
+      groups.positions(run.rows(),
+                       [&](std::uint32_t position) { n += matching.contains(position) ? 1U : 0U; });
+      if (n != 0) visit(groups.value(), n);
+    });
+    return;
+  }
+  std::uint64_t with_value = 0;
+  for (const auto& value : *few) with_value += value.count;
+  std::erase_if(*few, [&](const auto& value) { return !may_match(value.value); });
+  if (few->empty()) return;
+  // The longest list is not read: when every row has a value, it has what the others leave.
+  std::swap(*std::max_element(few->begin(), few->end(),
+                              [](const auto& x, const auto& y) { return x.count < y.count; }),
+            few->back());
+  const bool all_have_one = with_value == run.rows();
+  std::uint64_t left = matching.count();
+  for (const auto& value : *few) {
     std::uint64_t n = 0;
-    groups.positions(run.rows(),
-                     [&](std::uint32_t position) { n += matching.contains(position) ? 1U : 0U; });
-    if (n != 0) visit(groups.value(), n);
-  });
+    if (all_have_one && &value == &few->back()) {
+      n = left;
+    } else {
+      for_each_position(
+          index, run, field, value.value, matching.span(),
+          [&](std::uint32_t position) { n += matching.contains(position) ? 1U : 0U; });
+    }
+    if (n > left) throw_damaged_index();
+    left -= n;
+    if (n != 0) visit(value.value, n);
+  }
 }
 
 inline bool has_addresses(IndexField field) { return field >= IndexField::kLocalAddress6; }
 
+// The same for a field that is told when this runs; `filter` is what the rows match.
 template <class Visit>
 void for_each_count(RunIndex& index, const Run& run, IndexField field, const PositionSet& matching,
-                    const Visit& visit) {
+                    const IndexFilter& filter, const Visit& visit) {
   if (has_addresses(field)) {
-    for_each_count_of<IpAddress>(index, run, field, matching, visit);
+    for_each_count_of<IpAddress>(
+        index, run, field, matching, [](const IpAddress&) { return true; }, visit);
   } else {
-    for_each_count_of<std::int64_t>(index, run, field, matching, visit);
+    for_each_count_of<std::int64_t>(
+        index, run, field, matching,
+        [&](std::int64_t value) { return field != IndexField::kShape || filter.may_have(value); },
+        visit);
   }
 }
 

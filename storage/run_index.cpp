@@ -38,8 +38,10 @@ void RunIndex::refresh(std::int64_t change, std::uint64_t newest_seq) {
   runs_.clear();
   orders_.clear();
   times_.clear();
+  // Runs without rows only wait to be removed (Store::clean_up).
   auto rows = connection_.use(
-      "SELECT id, first_seq, last_seq, min_time, max_time, in_order FROM run ORDER BY first_seq");
+      "SELECT id, first_seq, last_seq, min_time, max_time, in_order FROM run "
+      "WHERE last_seq > (SELECT deleted_through FROM state) ORDER BY first_seq");
   std::uint64_t after = 0;
   while (rows->step()) {
     Run run{rows->integer(0),

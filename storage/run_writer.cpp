@@ -47,6 +47,26 @@ void RunWriter::remove(const Run& run) {
   }
 }
 
+bool RunWriter::sweep(std::uint64_t max_blocks) {
+  Run run;
+  {
+    auto emptied = connection_.use(
+        "SELECT id FROM run WHERE last_seq <= (SELECT deleted_through FROM state) LIMIT 1");
+    if (!emptied->step()) return false;
+    run.id = emptied->integer(0);
+  }
+  // Nothing when the run has no more blocks than this.
+  auto some = connection_.use(
+      "DELETE FROM posting WHERE run = ?1 AND (field, value, position) < (SELECT field, value, "
+      "position FROM posting WHERE run = ?1 ORDER BY field, value, position LIMIT 1 OFFSET ?2)");
+  some->bind(1, run.id);
+  some->bind(2, static_cast<std::int64_t>(max_blocks));
+  some->run();
+  // The run itself goes last: its number could be given again.
+  if (sqlite3_changes(connection_.handle()) == 0) remove(run);
+  return true;
+}
+
 std::size_t RunWriter::first_to_merge(const std::vector<Run>& runs) const {
   int level = level_of(runs.back());
   std::size_t last = runs.size() - 1;

@@ -25,6 +25,8 @@ class RunWriter {
   // something changed.
   bool merge(std::vector<Run> runs);
   void remove(const Run& run);
+  // Removes at most `max_blocks` blocks of runs without rows. Nothing was left: false.
+  bool sweep(std::uint64_t max_blocks);
 
  private:
   static constexpr std::uint32_t kFanOut = 16;

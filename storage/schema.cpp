@@ -181,8 +181,14 @@ CREATE INDEX coverage_before_seq ON coverage(before_seq);
 
 std::string coverage_table() { return kCoverage; }
 
+// Facts that follow each other closely are one, with a count; settings are numbers.
+std::string counted_coverage_and_settings() {
+  return "ALTER TABLE coverage ADD COLUMN count INTEGER NOT NULL DEFAULT 1;"
+         "CREATE TABLE setting(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;";
+}
+
 // Each step leads from its index to the next version. Never change a step that was released.
-constexpr std::array kMigrations{first_version, coverage_table};
+constexpr std::array kMigrations{first_version, coverage_table, counted_coverage_and_settings};
 
 }  // namespace
 
@@ -192,7 +198,7 @@ Result<void> check_schema(SqlConnection& connection) {
   auto version = connection.query_integer("PRAGMA user_version");
   auto application = connection.query_integer("PRAGMA application_id");
   if (application != kApplicationId) {
-    return make_error(ErrorCode::kCorrupt, "the file is an SQLite database of another program");
+    return make_error(ErrorCode::kUnsupported, "the file is an SQLite database of another program");
   }
   if (version > newest_schema_version()) {
     return make_error(ErrorCode::kUnsupported,

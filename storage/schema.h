@@ -14,7 +14,7 @@ inline constexpr int kApplicationId = 0x426c6b57;
 int newest_schema_version() noexcept;
 
 // Brings a new or older file up to date, one transaction per step. kUnsupported: the file is from a
-// newer version. kCorrupt: it is another program's database. Throws SQLite::Exception.
+// newer version or another program. Throws SQLite::Exception.
 Result<void> migrate(SqlConnection& connection);
 
 // The same checks without changing anything, for readers.

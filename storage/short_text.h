@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <random>
 #include <string_view>
 
 namespace blockwatch {
@@ -32,14 +33,29 @@ inline bool same_text(std::string_view x, std::string_view y) {
   return size == 0 || x.front() == y.front();
 }
 
-// For tables in memory; the same text has the same hash in one program only.
+// Random in each process. Logs are written by others: whoever knew the numbers could write texts
+// that all have the same hash, and a table would become a list.
+struct TextSeed {
+  std::uint64_t start;
+  std::uint64_t factor;  // odd
+};
+inline const TextSeed kTextSeed = [] {
+  std::random_device random;
+  const auto draw = [&random] { return std::uint64_t{random()} << 32U | random(); };
+  return TextSeed{draw(), draw() | 1U};
+}();
+
+// For tables in memory; the same text has the same hash in one process only.
 struct TextHash {
   using is_transparent = void;
   std::size_t operator()(std::string_view text) const noexcept {
-    std::uint64_t hash = text.size();
+    std::uint64_t hash = kTextSeed.start ^ text.size();
+    // The first product alone would leave a difference in the highest bit of a word as it is, and
+    // two words that make up for it could be found without the seed.
     const auto mix = [&](std::uint64_t word) {
       hash = (hash ^ word) * 0xff51afd7ed558ccdU;
-      hash ^= hash >> 32;
+      hash = (hash ^ hash >> 32U) * kTextSeed.factor;
+      hash ^= hash >> 29U;
     };
     for (; text.size() > 8; text.remove_prefix(8)) mix(word_at<std::uint64_t>(text.data()));
     std::uint64_t rest = 0;

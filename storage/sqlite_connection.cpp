@@ -46,6 +46,9 @@ int open_flags(SqlConnection::Mode mode) {
   // A reader is opened read-only, not only query_only: a read-write connection that closes last
   // would move the write-ahead log into the file, which only the writer may do.
   if (mode == SqlConnection::Mode::kReadOnly) return SQLite::OPEN_READONLY | SQLite::OPEN_NOMUTEX;
+  if (mode == SqlConnection::Mode::kImmutable) {
+    return SQLite::OPEN_READONLY | SQLite::OPEN_NOMUTEX | SQLite::OPEN_URI;
+  }
   int flags = SQLite::OPEN_READWRITE | SQLite::OPEN_NOMUTEX;
   if (mode == SqlConnection::Mode::kCreate) flags |= SQLite::OPEN_CREATE;
   return flags;
@@ -53,16 +56,37 @@ int open_flags(SqlConnection::Mode mode) {
 
 // SQLite's count of its memory takes a lock with every allocation, and nobody reads it. Only the
 // first call in a process can change that, before any connection.
-const std::string& without_statistics(const std::string& path) {
+void leave_out_statistics() {
   static const int kAnswer = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
   static_cast<void>(kAnswer);
-  return path;
+}
+
+std::string name_of(const std::string& path, SqlConnection::Mode mode) {
+  leave_out_statistics();
+  if (mode != SqlConnection::Mode::kImmutable) return path;
+  std::string uri = "file:";
+  for (const char c : path) {
+    switch (c) {
+      case '%':
+        uri += "%25";
+        break;
+      case '?':
+        uri += "%3f";
+        break;
+      case '#':
+        uri += "%23";
+        break;
+      default:
+        uri += c;
+    }
+  }
+  return uri + "?immutable=1";
 }
 
 }  // namespace
 
 SqlConnection::SqlConnection(const std::string& path, Mode mode)
-    : database_(without_statistics(path), open_flags(mode), 5000) {
+    : database_(name_of(path, mode), open_flags(mode), 5000) {
   sqlite3_extended_result_codes(database_.getHandle(), 1);
 }
 

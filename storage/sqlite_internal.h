@@ -85,7 +85,8 @@ class StatementUse {
 
 class SqlConnection {
  public:
-  enum class Mode : std::uint8_t { kReadOnly, kReadWrite, kCreate };
+  // kImmutable: as kReadOnly, of a file that nobody writes to, without locks and log.
+  enum class Mode : std::uint8_t { kReadOnly, kImmutable, kReadWrite, kCreate };
   SqlConnection(const std::string& path, Mode mode);
 
   sqlite3* handle() const { return database_.getHandle(); }

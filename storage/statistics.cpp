@@ -12,8 +12,8 @@ std::int64_t hours_up(std::int64_t ticks) {
   return ticks / kTicksPerHour + (ticks % kTicksPerHour != 0 ? 1 : 0);
 }
 
-// Reading so many rows costs about as much as one list of all rows.
-constexpr std::uint64_t kRowsPerRead = 1000;
+// One row far from the others costs as much as so many entries of a list.
+constexpr std::uint64_t kRowsPerRead = 2000;
 
 }  // namespace
 
@@ -66,15 +66,11 @@ void StoreReader::Impl::for_each_match(const IndexFilter& filter, SeqBounds seqs
 
 void StoreReader::Impl::rows_of(const Run& run, const PositionSet& positions,
                                 const std::function<void(std::uint32_t, const IndexRow&)>& visit) {
-  auto row =
-      connection_.use(std::string("SELECT ") + kRowColumns + " FROM event e WHERE e.seq = ?");
+  auto rows = finder_.search(false);
   for (auto p = positions.at_or_above(positions.span().first); p;
        p = positions.at_or_above(*p + 1)) {
-    row->reset();
-    row->bind(1, static_cast<std::int64_t>(runs_.seq_at(run, *p)));
-    if (!row->step()) throw_damaged_index();
     ++rows_read_;
-    visit(*p, index_row_at(*row));
+    visit(*p, index_row_at(rows.find(runs_.seq_at(run, *p))));
   }
 }
 
@@ -119,14 +115,14 @@ bool StoreReader::Impl::hours_tell(const Filter& filter, SeqBounds seqs) {
 
 void StoreReader::Impl::for_each_hour_shape(const HourSpan& span, const HourShapeVisitor& visit) {
   if (span.first_hour == span.end_hour) return;
-  const std::optional<IdSet>& shapes = filter_.shapes;
   auto rows = connection_.use("SELECT hour, shape, n FROM hour_shape WHERE hour >= ? AND hour < ?");
   rows->bind(1, span.first_hour);
   rows->bind(2, span.end_hour);
   while (rows->step()) {
-    auto shape = static_cast<std::uint32_t>(rows->integer(1));
-    if (shapes && (shape >= shapes->size() || !(*shapes)[shape])) continue;
-    visit(rows->integer(0), shape, static_cast<std::uint64_t>(rows->integer(2)));
+    std::int64_t shape = rows->integer(1);
+    if (!filter_.may_have(shape)) continue;
+    visit(rows->integer(0), static_cast<std::uint32_t>(shape),
+          static_cast<std::uint64_t>(rows->integer(2)));
   }
 }
 

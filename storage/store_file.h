@@ -12,4 +12,8 @@ namespace blockwatch {
 // Windows the folder's access list decides and nothing is done.
 Result<void> create_private_file(const std::string& path);
 
+// Returns when what was written to the file is on the disk; then renames it, and the new name is on
+// the disk too. The new name must not be taken.
+Result<void> keep_as(const std::string& path, const std::string& new_path);
+
 }  // namespace blockwatch

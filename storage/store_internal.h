@@ -13,7 +13,9 @@
 #include "storage/event_store.h"
 #include "storage/index_filter.h"
 #include "storage/interner_internal.h"
+#include "storage/received_times_internal.h"
 #include "storage/rollups_internal.h"
+#include "storage/row_finder_internal.h"
 #include "storage/row_inserter_internal.h"
 #include "storage/run_filter_internal.h"
 #include "storage/run_index_internal.h"
@@ -40,11 +42,18 @@ struct BucketCounts;
 
 class Store::Impl {
  public:
-  Impl(StoreLock lock, const StoreOptions& options);
+  explicit Impl(const StoreOptions& options);
+
+  void keep(StoreLock lock) { lock_.emplace(std::move(lock)); }
+  // Of a new file: its rows come after this one.
+  void begin_after(std::uint64_t seq);
+  std::string set_aside;  // Store::set_aside()
 
   SqlConnection& connection() { return connection_; }
   std::vector<AppendResult> append(std::span<const EventBatch> batches);
   std::uint64_t delete_oldest(std::uint64_t max_rows, Timestamp horizon);
+  bool clean_up(bool shrink_too);
+  void checkpoint();
   // What is known of the file may be wrong: it is read again before it is used.
   void forget();
 
@@ -57,13 +66,14 @@ class Store::Impl {
   };
   AppendResult append_one(const EventBatch& batch, Timestamp received, StoreState& state,
                           Appended& appended);
+  bool shrink();
   void update_source(const EventBatch& batch, const AppendResult& result, Timestamp received);
   // Reads what append() needs to know of the file.
   void learn(const StoreState& state);
   // Makes a run of the pending rows, whose lists these are.
   void index_pending(StoreState& state, RunLists& lists);
 
-  StoreLock lock_;
+  std::optional<StoreLock> lock_;
   SqlConnection connection_;
   const std::uint32_t run_rows_;
   RunIndex runs_;
@@ -72,12 +82,13 @@ class Store::Impl {
   std::unique_ptr<Interner> interner_;
   std::unique_ptr<TickIndex> ticks_;
   std::vector<IndexRow> pending_;  // the rows that no run has, by seq
+  bool shrunk_ = false;            // since the last checkpoint
   std::string raw_row_;            // scratch
 };
 
 class StoreReader::Impl {
  public:
-  Impl(std::string path, std::shared_ptr<AnswerMemo> memo);
+  Impl(std::string path, std::shared_ptr<AnswerMemo> memo, SqlConnection::Mode mode);
 
   // One question: deadline, one state of the store, exceptions to values.
   template <class Answer>
@@ -166,6 +177,8 @@ class StoreReader::Impl {
   Dictionary dictionary_;
   StoreState state_;  // of the question
   RunIndex runs_;
+  RowFinder finder_;
+  ReceivedTimes received_;
   std::vector<IndexRow> tail_;
   std::uint64_t tail_newest_ = 0;   // every row up to here that no run has is in tail_
   std::uint64_t tail_indexed_ = 0;  // runs_.indexed_seq() when tail_ was read

@@ -18,7 +18,7 @@ constexpr const char* kUnmapFile = "PRAGMA mmap_size = 0";
 // When a reader finds a new commit, SQLite unmaps the file, which takes milliseconds when much of
 // it was read. A question that read so many rows and blocks does it itself; the next one may be
 // small.
-constexpr std::uint64_t kReadsToUnmap = 256;
+constexpr std::uint64_t kReadsToUnmap = 2048;
 // A tail looks at no more rows than this in one call, so that a filter that matches nothing costs
 // many short questions instead of a long one.
 constexpr std::uint64_t kTailWindow = 20'000;
@@ -28,12 +28,15 @@ constexpr std::uint64_t kMaxTailRows = std::uint64_t{1} << 20U;
 
 }  // namespace
 
-StoreReader::Impl::Impl(std::string path, std::shared_ptr<AnswerMemo> memo)
+StoreReader::Impl::Impl(std::string path, std::shared_ptr<AnswerMemo> memo,
+                        SqlConnection::Mode mode)
     : memo_(memo ? std::move(memo) : make_answer_memo()),
       path_(std::move(path)),
-      connection_(path_, SqlConnection::Mode::kReadOnly),
+      connection_(path_, mode),
       dictionary_(connection_),
-      runs_(connection_) {
+      runs_(connection_),
+      finder_(connection_),
+      received_(connection_) {
   connection_.execute("PRAGMA query_only = 1");
   connection_.execute("PRAGMA wal_autocheckpoint = 0");
   connection_.execute(kMapFile);
@@ -134,7 +137,7 @@ Tail StoreReader::Impl::tail(const TailQuery& query) {
     tail.facts = coverage_between(connection_, after, tail.covered_seq);
     return tail;
   }
-  RowReader reader(connection_, dictionary_, tail.list, query.raw);
+  RowReader reader(received_, dictionary_, tail.list, query.raw);
   auto rows = connection_.use(std::string("SELECT ") + kRowColumns + (query.raw ? ", e.raw" : "") +
                               " FROM event e WHERE e.seq > ? AND e.seq <= ? ORDER BY e.seq");
   rows->bind(1, static_cast<std::int64_t>(after));
@@ -151,7 +154,7 @@ Tail StoreReader::Impl::tail(const TailQuery& query) {
 
 Result<EventList> StoreReader::Impl::event(std::uint64_t seq) {
   EventList list;
-  RowReader reader(connection_, dictionary_, list, true);
+  RowReader reader(received_, dictionary_, list, true);
   auto row = connection_.use(std::string("SELECT ") + kRowColumns +
                              ", e.raw FROM event e WHERE e.seq = ?");
   row->bind(1, static_cast<std::int64_t>(seq));
@@ -217,6 +220,7 @@ StoreStatus StoreReader::Impl::status() {
     auto size = std::filesystem::file_size(to_path(path_ + suffix), error);
     if (!error) status.file_bytes += size;
   }
+  status.set_aside = last_set_aside(connection_);
   status.schema_version = static_cast<int>(connection_.query_integer("PRAGMA user_version"));
   return status;
 }
@@ -228,9 +232,23 @@ std::shared_ptr<AnswerMemo> make_answer_memo() { return std::make_shared<AnswerM
 
 Result<std::unique_ptr<StoreReader>> StoreReader::open(const std::string& path,
                                                        std::shared_ptr<AnswerMemo> memo) {
+  const auto open_as = [&](SqlConnection::Mode mode) {
+    return std::unique_ptr<StoreReader>(new StoreReader(std::make_unique<Impl>(path, memo, mode)));
+  };
   try {
-    return std::unique_ptr<StoreReader>(
-        new StoreReader(std::make_unique<Impl>(path, std::move(memo))));
+    try {
+      return open_as(SqlConnection::Mode::kReadOnly);
+    } catch (const SQLite::Exception& e) {
+      // In a folder where nothing can be made SQLite misses the log's index. Without a log the file
+      // is complete, and whoever could write to it would have one.
+      std::error_code error;
+      if ((e.getErrorCode() & 0xff) != SQLITE_CANTOPEN ||
+          !std::filesystem::exists(to_path(path), error) ||
+          std::filesystem::exists(to_path(path + "-wal"), error)) {
+        throw;
+      }
+      return open_as(SqlConnection::Mode::kImmutable);
+    }
   } catch (const SQLite::Exception& e) {
     return tl::unexpected<Error>(to_error(e, "open the store " + path + " for reading"));
   }

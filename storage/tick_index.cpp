@@ -148,12 +148,15 @@ std::optional<TickIndex::Identity> TickIndex::identity_at(std::uint64_t seq) {
   }
   dictionary_.refresh();
   EventList list;
-  RowReader reader(connection_, dictionary_, list, true);
+  ReceivedTimes received(connection_);
+  RowReader reader(received, dictionary_, list, true);
   auto whole = connection_.use(std::string("SELECT ") + kRowColumns +
                                ", e.raw FROM event e WHERE e.seq = ?");
   whole->bind(1, static_cast<std::int64_t>(seq));
   if (!whole->step()) return std::nullopt;
-  return identity_of(reader.read(*whole), 0);
+  Event event;
+  reader.read(*whole, event);
+  return identity_of(event, 0);
 }
 
 TickIndex::Identity TickIndex::identity_of(const Event& event, std::uint32_t identity_class) {

@@ -63,28 +63,15 @@ std::optional<std::string> value_text(TimelineBy by, std::uint32_t number) {
   }
 }
 
-// The matching positions of a list, counted by bucket.
+// Calls visit(bucket, count) for the buckets that hold positions of the set.
 template <class Visit>
-void count_positions(PostingDecoder<std::int64_t>& list, const Run& run,
-                     const PositionSet& matching, const std::vector<RunIndex::BucketStart>& starts,
+void for_each_bucket(const std::vector<RunIndex::BucketStart>& starts, const PositionSet& set,
                      const Visit& visit) {
-  auto next = starts.begin();
-  std::uint32_t end = 0;  // of the bucket before `next`
-  std::uint64_t n = 0;
-  auto finish_bucket = [&] {
-    if (n != 0) visit(std::prev(next)->bucket, n);
-    n = 0;
-  };
-  list.positions(run.rows(), [&](std::uint32_t position) {
-    if (position >= end) {
-      finish_bucket();
-      next = std::upper_bound(next, starts.end(), position,
-                              [](std::uint32_t p, const auto& start) { return p < start.first; });
-      end = next == starts.end() ? UINT32_MAX : next->first;
-    }
-    n += matching.contains(position) ? 1U : 0U;
-  });
-  finish_bucket();
+  for (std::size_t i = 0; i < starts.size(); ++i) {
+    std::uint32_t end = i + 1 < starts.size() ? starts[i + 1].first : set.span().end;
+    std::uint64_t n = set.count(PositionSpan{starts[i].first, end});
+    if (n != 0) visit(starts[i].bucket, n);
+  }
 }
 
 }  // namespace
@@ -109,18 +96,42 @@ void StoreReader::Impl::count_buckets(const Filter& asked, SeqBounds seqs,
     PositionSpan span = filter.span();
     auto starts = runs_.buckets(run, span, filter.filter().first_time, filter.filter().end_time,
                                 query.bucket_ticks);
-    if (query.by == TimelineBy::kNothing) {
-      for (std::size_t i = 0; i < starts.size(); ++i) {
-        std::uint32_t end = i + 1 < starts.size() ? starts[i + 1].first : span.end;
-        buckets.add(starts[i].bucket, 0, matching.count(PositionSpan{starts[i].first, end}));
-      }
-      return;
-    }
-    for_each_group<std::int64_t>(runs_, run, IndexField::kShape, span, [&](auto& list) {
-      std::uint32_t value = value_of(list.value());
-      count_positions(list, run, matching, starts,
+    auto add = [&](std::uint32_t value, const PositionSet& set) {
+      for_each_bucket(starts, set,
                       [&](std::int64_t bucket, std::uint64_t n) { buckets.add(bucket, value, n); });
-    });
+    };
+    struct Rows {
+      std::uint64_t count = 0;  // in the run
+      std::vector<std::int64_t> shapes;
+    };
+    std::map<std::uint32_t, Rows> values;
+    for_each_count_between<std::int64_t>(runs_, run, IndexField::kShape, INT64_MIN, INT64_MAX,
+                                         [&](std::int64_t shape, std::uint64_t n) {
+                                           if (!filter.filter().may_have(shape)) return true;
+                                           Rows& rows = values[value_of(shape)];
+                                           rows.count += n;
+                                           rows.shapes.push_back(shape);
+                                           return true;
+                                         });
+    // Every row has a shape: what the others leave is of the most frequent value, whose lists are
+    // not read.
+    const auto most = std::max_element(
+        values.begin(), values.end(),
+        [](const auto& x, const auto& y) { return x.second.count < y.second.count; });
+    PositionSet left = matching;
+    for (auto value = values.begin(); value != values.end(); ++value) {
+      if (value == most) continue;
+      PositionSet found(span, false);
+      for (std::int64_t shape : value->second.shapes) {
+        for_each_position(runs_, run, IndexField::kShape, shape, span, [&](std::uint32_t position) {
+          if (matching.contains(position)) found.add(position);
+        });
+      }
+      add(value->first, found);
+      found.invert();
+      left.intersect(found);
+    }
+    if (most != values.end()) add(most->first, left);
   };
   for_each_match(use_filter(asked), seqs, count_run, add_row);
 }

@@ -134,7 +134,8 @@ void StoreReader::Impl::count_runs(const Filter& asked, SeqBounds seqs,
           return;
         }
         counts.total += matches;
-        for (IndexField list : lists) for_each_count(runs_, run, list, matching, add);
+        for (IndexField list : lists)
+          for_each_count(runs_, run, list, matching, filter.filter(), add);
       },
       [&](const IndexRow& row) { add_row(counts, row, lists); });
 }

@@ -15,9 +15,10 @@ constexpr std::array<string_view, 3> kDirectionWords{"inbound", "outbound", "for
 constexpr std::array<string_view, 11> kReasonWords{
     "rule",      "default-inbound", "default-outbound",  "no-listener", "query-user", "quarantine",
     "boot-time", "app-container",   "service-hardening", "third-party", "unknown"};
-constexpr std::array<string_view, 8> kCoverageWords{
+constexpr std::array<string_view, 12> kCoverageWords{
     "records-missing", "log-cleared",     "log-full",      "logging-stopped",
-    "records-dropped", "records-damaged", "audit-changed", "source-down"};
+    "records-dropped", "records-damaged", "audit-changed", "source-down",
+    "service-down",    "auditing-off",    "rows-deleted",  "store-set-aside"};
 
 struct Meaning {
   std::uint16_t event_id;

@@ -123,10 +123,29 @@ void ChunkDecoder::decode(Bytes chunk, std::uint64_t file_offset) {
   const bool trusted = fault.empty();
   if (!trusted) report.note(file_offset, std::move(fault));
   if (!walkable) return;
+  begin_chunk(chunk);
+  walk_records(file_offset, header.free_offset, trusted);
+}
+
+void ChunkDecoder::decode_cut(Bytes chunk, std::uint32_t present, std::uint64_t file_offset) {
+  out_->report.bytes += present;
+  note_gap();
+  out_->report.note(file_offset, "chunk: 65536 bytes expected, the file ends after " +
+                                     std::to_string(present) + " of them");
+  if (present < kChunkHeaderSize || kind_of_chunk(chunk) != ChunkKind::kUsed) return;
+  const ChunkHeader header = read_chunk_header(chunk);
+  bool walkable = true;
+  // Only slack may be missing.
+  const bool trusted = check_chunk(chunk, header, walkable).empty();
+  if (!walkable) return;
+  begin_chunk(chunk);
+  walk_records(file_offset, std::min(header.free_offset, present), trusted);
+}
+
+void ChunkDecoder::begin_chunk(Bytes chunk) {
   chunk_ = {chunk, kTokensPerChunk};
   if (list().events.size() >= kFullList) begin_list();
   if (plans_.begin_chunk() == PlanCache::Plans::kSomeDropped) forget_texts();
-  walk_records(file_offset, header.free_offset, trusted);
 }
 
 void ChunkDecoder::note_gap() {

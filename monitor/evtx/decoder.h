@@ -75,6 +75,8 @@ class ChunkDecoder {
   void pass_over_known() { note_gap(); }
   // Adds one whole chunk, which stands at `file_offset`.
   void decode(Bytes chunk, std::uint64_t file_offset);
+  // The same for one of which the file holds only the first bytes; the rest of `chunk` is zeros.
+  void decode_cut(Bytes chunk, std::uint32_t present, std::uint64_t file_offset);
 
  private:
   struct Record {
@@ -87,6 +89,7 @@ class ChunkDecoder {
   void forget_texts();
   EventList& list() { return events_->list; }
   void note_gap();
+  void begin_chunk(Bytes chunk);
   void walk_records(std::uint64_t file_offset, std::uint32_t free_offset, bool trusted);
   bool is_wanted(std::uint32_t event_id) const {
     return event_id - 5150U < 10 ? (wanted_ids_ >> (event_id - 5150U) & 1U) != 0

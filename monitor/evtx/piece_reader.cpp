@@ -81,11 +81,12 @@ bool PieceReader::read_span(std::uint64_t offset, std::uint64_t end, std::size_t
   for (; at + kChunkSize <= *got; at += kChunkSize)
     decoder_.decode(Bytes(base + at, kChunkSize), offset + at);
   FileReport& report = piece.decoded.report;
-  const std::uint64_t rest = *got - at;
-  report.bytes += rest;
-  if (rest > 0 && !all_zero(base + at, static_cast<std::size_t>(rest))) {
-    report.note(offset + at, "chunk: 65536 bytes expected, the file ends after " +
-                                 std::to_string(rest) + " of them");
+  const auto rest = static_cast<std::uint32_t>(*got - at);
+  if (all_zero(base + at, rest)) {
+    report.bytes += rest;
+  } else {
+    std::fill(base + at + rest, base + at + kChunkSize, std::uint8_t{0});
+    decoder_.decode_cut(Bytes(base + at, kChunkSize), rest, offset + at);
   }
   if (*got == wanted) return true;
   piece.cut = true;

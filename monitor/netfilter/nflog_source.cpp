@@ -329,6 +329,7 @@ class NflogSource final : public EventSource {
         name_(std::string(winlog::kNflogSource) + std::to_string(options.group)) {}
 
   const std::string& name() const override { return name_; }
+  bool rereads() const override { return false; }
 
   Result<void> run(const PositionFn& position_of, const BatchFn& emit, SourceReport& report,
                    std::stop_token stop) override {

@@ -1,7 +1,35 @@
 // Shows /openapi.json with Swagger UI. A file of its own, because the page's Content-Security-Policy
 // allows no inline script.
 
+const kSession = "blockwatch-session";
+
+// A link of `blockwatchd open` ends in #code=...: it is exchanged for a session of this tab, and
+// taken out of the address and the history before anything else.
+async function openSession() {
+  const code = new URLSearchParams(window.location.hash.slice(1)).get("code");
+  if (!code) return;
+  window.history.replaceState(null, "", window.location.pathname);
+  const answer = await fetch("/api/v1/session", {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ code }),
+  });
+  const said = await answer.json();
+  if (!answer.ok) throw new Error(`${said.detail} ${said.hint ?? ""}`);
+  window.sessionStorage.setItem(kSession, said.token);
+}
+
+function withSession(request) {
+  const session = window.sessionStorage.getItem(kSession);
+  const own = new URL(request.url, window.location.href).origin === window.location.origin;
+  if (session && own && !request.headers.Authorization) {
+    request.headers.Authorization = `Bearer ${session}`;
+  }
+  return request;
+}
+
 async function show() {
+  await openSession();
   const answer = await fetch("/openapi.json");
   if (!answer.ok) throw new Error(`/openapi.json: ${answer.status}`);
   const description = await answer.json();
@@ -15,12 +43,13 @@ async function show() {
     tryItOutEnabled: true,
     // Otherwise the page asks a public service to check the description.
     validatorUrl: null,
+    requestInterceptor: withSession,
   });
 }
 
 show().catch((error) => {
   const note = document.createElement("p");
   note.className = "note";
-  note.textContent = `The description could not be shown: ${error.message}`;
+  note.textContent = `The page could not be shown: ${error.message}`;
   document.getElementById("docs").replaceChildren(note);
 });

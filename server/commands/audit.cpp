@@ -206,6 +206,18 @@ int restore(AuditKeeper& keeper, const AuditConfig& config) {
   return change(keeper, config, std::move(request));
 }
 
+int verify(AuditKeeper& keeper) {
+  const auto chain = keeper.trail().check_chain();
+  if (!chain) return report_error(chain.error());
+  if (!chain->fault.empty()) {
+    return report_error(
+        {ErrorCode::kCorrupt, "the trail is not as it was written: " + chain->fault});
+  }
+  std::cout << "intact: " << chain->entries << " entries, " << chain->refusals
+            << " refusals, last hash " << chain->last_hash << '\n';
+  return kExitSuccess;
+}
+
 }  // namespace
 
 int run_audit(const AuditConfig& config) {
@@ -217,11 +229,17 @@ int run_audit(const AuditConfig& config) {
   }
   const auto keeper = AuditKeeper::open(config.policy_path, *db_path);
   if (!keeper) return report_error(keeper.error());
+  // What is due and was left by a server that may not change anything. If it fails, it stays due.
+  if (config.verb != AuditConfig::Verb::kBackup && !config.dry_run) {
+    if (const auto looked = (*keeper)->look(); !looked) spdlog::warn(looked.error().message);
+  }
   switch (config.verb) {
     case AuditConfig::Verb::kSet:
       return set(**keeper, config);
     case AuditConfig::Verb::kBackup:
       return backup(**keeper, config);
+    case AuditConfig::Verb::kVerify:
+      return verify(**keeper);
     case AuditConfig::Verb::kGet:
     case AuditConfig::Verb::kRestore:
       break;

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "server/config.h"
+#include "server/daemon.h"
 
 namespace blockwatch {
 
@@ -13,18 +14,21 @@ namespace blockwatch {
 int run_program(const std::vector<std::string>& arguments);
 
 int run_serve(const ServeConfig& config);
+int run_backup(const BackupConfig& config);
 int run_import(const ImportConfig& config);
 int run_query(const QueryConfig& config);
 int run_token(const TokenConfig& config);
+int run_open(const OpenConfig& config);
 int run_service(const ServiceConfig& config);
 int run_audit(const AuditConfig& config);
 int run_self_test(const SelfTestConfig& config);
+int run_firewall_log(const FirewallLogConfig& config);
 int run_routes();
 
 // What serve and the service have in common: serves from `started` until `wait_for_stop` returns,
 // then stores what is queued. The exit code; an error: it could not start.
 Result<int> serve_until(const ServeConfig& config,
-                        const std::function<void(const std::string& url)>& started,
+                        const std::function<void(const Daemon&)>& started,
                         const std::function<void()>& wait_for_stop);
 
 // "blockwatchd: MESSAGE" on stderr; the exit code for the error.

@@ -155,6 +155,9 @@ int run_import(const ImportConfig& config) {
       store.error().message +=
           "; a running server takes files by POST /api/v1/imports (see its /docs)";
     }
+    if (store.error().code == ErrorCode::kCorrupt) {
+      store.error().message += "; 'blockwatchd serve' sets it aside and begins a new one";
+    }
     return report_error(store.error());
   }
   CommitSignal commits;

@@ -23,11 +23,15 @@ int run_routes() {
   NoImports imports;
   EventStreams streams(readers, commits);
   AuditKeeper audit(nullptr, nullptr, "");
+  BackupJobs backups("", "");
+  Settings settings({}, {});
   ApiContext context{.readers = readers,
                      .commits = commits,
                      .imports = imports,
                      .streams = streams,
-                     .audit = audit};
+                     .audit = audit,
+                     .backups = backups,
+                     .settings = settings};
   context.files = embedded_files();
   for (const Route& route : make_routes(context)) {
     std::cout << route.method << ' ' << route.pattern << ' ' << route.operation_id << '\n';

@@ -80,8 +80,12 @@ Result<int> serve_as_service(ServiceLife& life, const std::vector<std::string>& 
   if (!config) return tl::unexpected(config.error());
   auto code = serve_until(
       *config,
-      [&](const std::string& url) {
-        spdlog::info("listening on {}", url);
+      [&](const Daemon& daemon) {
+        for (const std::string& url : daemon.urls()) spdlog::info("listening on {}", url);
+        if (!daemon.fingerprint().empty()) {
+          spdlog::info("certificate {}, SHA-256 {}", daemon.certificate_path(),
+                       daemon.fingerprint());
+        }
         life.started();
       },
       [&] { life.wait_for_stop(); });

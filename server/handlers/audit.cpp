@@ -18,23 +18,6 @@ void set_etag(http::Response& response, const AuditPolicy& policy) {
   response.set("ETag", '"' + to_digits(policy) + '"');
 }
 
-// The digits of each strong tag of an If-Match header; nothing: "*", any policy.
-std::optional<std::vector<std::string>> seen_in(std::string_view header) {
-  std::vector<std::string> seen;
-  if (header == "*") return std::nullopt;
-  while (!header.empty()) {
-    const std::size_t comma = std::min(header.find(','), header.size());
-    std::string_view tag = header.substr(0, comma);
-    header.remove_prefix(std::min(comma + 1, header.size()));
-    while (tag.starts_with(' ')) tag.remove_prefix(1);
-    while (tag.ends_with(' ')) tag.remove_suffix(1);
-    if (tag.size() >= 2 && tag.starts_with('"') && tag.ends_with('"')) {
-      seen.emplace_back(tag.substr(1, tag.size() - 2));
-    }
-  }
-  return seen;
-}
-
 tl::expected<AuditId, http::Response> subcategory_of(const http::Request& request) {
   const std::string& text = request.path_values.at("subcategory");
   if (const auto id = find_audit_subcategory(text)) return *id;
@@ -94,6 +77,27 @@ std::optional<LogForecast> forecast(ApiContext& context, const AuditOutcome& out
 
 }  // namespace
 
+std::optional<std::vector<std::string>> policies_seen(std::string_view if_match) {
+  std::vector<std::string> seen;
+  if (if_match == "*") return std::nullopt;
+  while (!if_match.empty()) {
+    const std::size_t comma = std::min(if_match.find(','), if_match.size());
+    std::string_view tag = if_match.substr(0, comma);
+    if_match.remove_prefix(std::min(comma + 1, if_match.size()));
+    while (tag.starts_with(' ')) tag.remove_prefix(1);
+    while (tag.ends_with(' ')) tag.remove_suffix(1);
+    if (tag.size() >= 2 && tag.starts_with('"') && tag.ends_with('"')) {
+      seen.emplace_back(tag.substr(1, tag.size() - 2));
+    }
+  }
+  return seen;
+}
+
+std::string who_of(const TokenInfo& token, const PeerIdentity& peer) {
+  if (!token.name.empty()) return (token.session ? "session:" : "token:") + token.name;
+  return peer.user.empty() ? std::string() : "user:" + peer.user;
+}
+
 http::Response audit_error(const Error& error) {
   if (error.code == ErrorCode::kCorrupt) {
     return problem_answer({500,
@@ -117,9 +121,19 @@ void take_revert_after(BodyMembers& members, AuditRequest& wanted) {
 
 http::Response change_audit_policy(ApiContext& context, const http::Request& request,
                                    AuditRequest wanted, bool dry_run) {
+  if (!context.audit_changes && !dry_run) {
+    return problem_answer({403,
+                           "audit_changes_off",
+                           "This server was started without the right to change the audit policy.",
+                           "An administrator changes it with 'blockwatchd audit set'.",
+                           {}});
+  }
   wanted.dry_run = dry_run;
-  wanted.who = "token:" + request.token;
+  const PeerIdentity peer = request.identify ? request.identify() : PeerIdentity{};
+  wanted.who = who_of(request.token, peer);
   wanted.client = request.peer;
+  wanted.peer = peer.user;
+  wanted.token_id = request.token.id;
   const std::string match = header_or_empty(request, "If-Match");
   if (match.empty() && !dry_run) {
     return problem_answer({428,
@@ -128,7 +142,7 @@ http::Response change_audit_policy(ApiContext& context, const http::Request& req
                            "GET /api/v1/audit/policy gives the ETag; If-Match: * takes any policy.",
                            {}});
   }
-  if (!match.empty()) wanted.seen = seen_in(match);
+  if (!match.empty()) wanted.seen = policies_seen(match);
   const auto outcome = context.audit.change(wanted);
   if (!outcome) return audit_error(outcome.error());
   http::Response response =

@@ -50,7 +50,7 @@ http::Response list_audit_backups(ApiContext& context, const http::Request& requ
 http::Response make_audit_backup(ApiContext& context, const http::Request& request) {
   auto query = read_query(Taker::kNone, request);
   if (!query) return std::move(query.error());
-  const auto backup = context.audit.back_up("token:" + request.token);
+  const auto backup = context.audit.back_up(who_of(request.token, {}));
   if (!backup) return audit_error(backup.error());
   http::Response response = json_answer(audit_backup_json(*backup), 201);
   response.set("Location", "/api/v1/audit/backups/" + std::to_string(backup->id));
@@ -96,7 +96,30 @@ http::Response list_audit_changes(ApiContext& context, const http::Request& requ
   auto changes = context.audit.trail().changes(list_query(*query));
   if (!changes) return error_answer(changes.error());
   const bool more = cut_to_limit(*changes, *query);
-  return json_answer(audit_changes_json(*changes, more));
+  const auto chain = context.audit.check_chain();
+  if (!chain) return error_answer(chain.error());
+  return json_answer(audit_changes_json(*changes, more, *chain));
+}
+
+http::Response list_audit_refusals(ApiContext& context, const http::Request& request) {
+  auto query = read_query(Taker::kAuditList, request);
+  if (!query) return std::move(query.error());
+  auto refusals = context.audit.trail().refusals(list_query(*query));
+  if (!refusals) return error_answer(refusals.error());
+  const bool more = cut_to_limit(*refusals, *query);
+  return json_answer(audit_refusals_json(*refusals, more));
+}
+
+void note_audit_refusal(ApiContext& context, const http::Attempt& attempt) {
+  AuditRefusal refusal;
+  refusal.time = now();
+  refusal.operation = std::string(attempt.method) + ' ' + std::string(attempt.path);
+  refusal.who = who_of(attempt.token, attempt.identity);
+  refusal.client = attempt.peer;
+  refusal.peer = attempt.identity.user;
+  refusal.token_id = attempt.token.id;
+  refusal.status = attempt.status;
+  context.audit.note_refusal(std::move(refusal));
 }
 
 }  // namespace blockwatch::handlers

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "server/coverage_json.h"
 #include "server/handlers/answers.h"
 #include "server/handlers/handlers.h"
@@ -13,7 +15,13 @@ http::Response coverage(ApiContext& context, const http::Request& request) {
                                           .until = query->filter.until,
                                           .limit = query->limit.value_or(kMaxPageSize)});
   if (!known) return error_answer(known.error());
-  std::string body = "{\"facts\":[";
+  // The change of the policy itself loses nothing; what was off in between is another fact.
+  const bool complete = std::ranges::all_of(known->facts, [](const CoverageFact& fact) {
+    return fact.kind == CoverageKind::kAuditChanged;
+  });
+  std::string body = "{\"complete\":";
+  body += complete && !known->more ? "true" : "false";
+  body += ",\"facts\":[";
   for (const CoverageFact& fact : known->facts) {
     if (&fact != &known->facts.front()) body += ',';
     append_json(body, fact);

@@ -30,6 +30,15 @@ http::Response make_audit_backup(ApiContext& context, const http::Request& reque
 http::Response get_audit_backup(ApiContext& context, const http::Request& request);
 http::Response restore_audit_backup(ApiContext& context, const http::Request& request);
 http::Response list_audit_changes(ApiContext& context, const http::Request& request);
+// backups.cpp
+http::Response start_backup(ApiContext& context, const http::Request& request);
+http::Response list_backups(ApiContext& context, const http::Request& request);
+http::Response get_backup(ApiContext& context, const http::Request& request);
+// settings.cpp
+http::Response get_settings(ApiContext& context, const http::Request& request);
+http::Response change_settings(ApiContext& context, const http::Request& request);
+http::Response list_audit_refusals(ApiContext& context, const http::Request& request);
+void note_audit_refusal(ApiContext& context, const http::Attempt& attempt);
 // status.cpp
 http::Response list_sources(ApiContext& context, const http::Request& request);
 http::Response get_status(ApiContext& context, const http::Request& request);
@@ -39,6 +48,10 @@ http::Response health_ready(ApiContext& context, const http::Request& request);
 http::Response coverage(ApiContext& context, const http::Request& request);
 // metrics.cpp
 http::Response get_metrics(ApiContext& context, const http::Request& request);
+// sessions.cpp
+http::Response make_session_code(ApiContext& context, const http::Request& request);
+http::Response open_session(ApiContext& context, const http::Request& request);
+http::Response make_stream_ticket(ApiContext& context, const http::Request& request);
 // docs.cpp: the embedded file of the request's path
 http::Response get_file(ApiContext& context, const http::Request& request);
 http::Response get_root(ApiContext& context, const http::Request& request);

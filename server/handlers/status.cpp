@@ -90,7 +90,10 @@ http::Response get_status(ApiContext& context, const http::Request& request) {
          {"newest_time", time_or_null(store->newest_time)},
          {"newest_seq", store->newest_seq},
          {"oldest_seq", store->oldest_seq},
-         {"schema_version", store->schema_version}}},
+         {"schema_version", store->schema_version},
+         {"set_aside", store->set_aside ? Json{{"time", time_or_null(store->set_aside->end)},
+                                               {"detail", store->set_aside->detail}}
+                                        : Json(nullptr)}}},
        {"writer",
         {{"queued_events", service.writer.queued_events},
          {"stored", service.writer.stored},
@@ -117,7 +120,7 @@ http::Response health_ready(ApiContext& context, const http::Request& request) {
     ready = ready && check.ok;
     checks.push_back({{"name", check.name},
                       {"status", check.ok ? "ok" : "failed"},
-                      {"detail", check.ok ? Json(nullptr) : Json(check.detail)},
+                      {"detail", text_or_null(check.detail)},
                       {"since", time_or_null(check.since)}});
   }
   http::Response response = object_answer(

@@ -1,4 +1,5 @@
-"""Who may include whom: the arrows between the modules and the walls around the libraries.
+"""Who may include whom: the arrows between the modules and the walls around the libraries; and that nothing
+starts another program.
 
     include_test.py ROOT     reads every .h and .cpp of storage/, monitor/ and server/
 """
@@ -20,13 +21,13 @@ WALLS = [
     (["CLI/*"], ["server/*.cpp"]),
     (["spdlog/*", "fmt/*"], ["server/*.cpp", "storage/*.cpp", "monitor/*.cpp"]),
     (["libdeflate.h", "zlib.h"], ["server/*.cpp", "storage/*.cpp", "monitor/*.cpp"]),
-    (["openssl/*"], ["server/*.cpp"]),
+    (["openssl/*"], ["server/*.cpp", "server/openssl_types.h", "storage/sha256_posix.cpp"]),
     (["windows.h"], ["*_windows.cpp", "*_windows.h", "monitor/windows/*", "server/windows/*"]),
     (["winevt.h", "ntsecapi.h", "fwpmu.h"], ["monitor/windows/*"]),
-    (["linux/*", "libmnl/*"], ["monitor/linux/*"]),
+    (["linux/*", "libmnl/*"], ["monitor/linux/*", "server/*_posix.cpp"]),
     (
         ["unistd.h", "fcntl.h", "poll.h", "sys/*", "arpa/*", "netinet/*", "winsock2.h", "io.h"],
-        ["*_posix.cpp", "*_windows.cpp", "monitor/linux/*", "monitor/windows/*"],
+        ["*_posix.cpp", "*_posix.h", "*_windows.cpp", "monitor/linux/*", "monitor/windows/*"],
     ),
 ]
 
@@ -50,6 +51,11 @@ ARROWS = [
     ),
 ]
 
+# A shell, or any program of somebody else's, runs with our rights.
+STARTS_PROGRAM = re.compile(
+    r"\b(system|_?w?popen|_?w?exec[lv]\w*|_?w?spawn[lv]\w*|posix_spawnp?|v?fork|fexecve|CreateProcess\w*|"
+    r"ShellExecute\w*|WinExec)\s*\(")
+
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(?:"([^"]+)"|<([^>]+)>)', re.MULTILINE)
 
 
@@ -58,6 +64,9 @@ def fits(name, patterns):
 
 
 def faults_of(path, text, exists):
+    for match in STARTS_PROGRAM.finditer(text):
+        where = f"{path}:{text.count(chr(10), 0, match.start(0)) + 1}"
+        yield f"{where}: {match.group(1)}() starts another program"
     for match in INCLUDE.finditer(text):
         ours, library = match.group(1), match.group(2)
         where = f"{path}:{text.count(chr(10), 0, match.start(0)) + 1}"
@@ -104,6 +113,10 @@ PLANTED = [
     ("server/a_windows.cpp", "#include <winevt.h>"),
     ("server/a.cpp", '#include "storage/x_internal.h"'),
     ("server/a.cpp", '#include "http.h"'),
+    ("server/a_posix.cpp", "const int code = ::system(text);"),
+    ("monitor/a.cpp", "FILE* pipe = popen (text);"),
+    ("storage/a.cpp", "execvp(name, arguments);"),
+    ("server/a_windows.cpp", "::CreateProcessW(name);"),
     ("server/a.cpp", '#include "server/no_such.h"'),
 ]
 INNOCENT = [
@@ -115,6 +128,7 @@ INNOCENT = [
     ("server/http_server_posix.cpp", "#include <httplib.h>"),
     ("server/daemon.cpp", '#include "monitor/event_source.h"'),
     ("server/handlers/a.cpp", '#include "storage/event_store.h"'),
+    ("server/a.cpp", "const auto now = system_clock::now(); file_system(now); executed(now);"),
     ("server/a.cpp", "#include <string>\n// text that says #include <httplib.h>"),
 ]
 HEADERS = [

@@ -1,10 +1,12 @@
 // The store at a size: rows a second into it, bytes a row, memory, and the time of every kind of
 // question - beside bare SQLite programs that put the same rows into the same tables, and into one.
 //
-//   bench_store [--short] [--json] [--no-bare] [--no-queries] [--only WORDS] [--store FILE] [ROWS]
+//   bench_store [--short] [--json] [--no-bare] [--no-queries] [--only WORDS] [--runs N]
+//               [--cpu-time] [--store FILE] [ROWS]
 //
-// --only: the questions whose names begin so. --store: makes FILE and leaves it there, or asks the
-// one that is there.
+// --only: the questions whose names begin so. --runs: how often each kind is asked. --cpu-time:
+// what the questions take of the processor, on a busy machine. --store: makes FILE and leaves it
+// there, or asks the one that is there.
 
 #include <algorithm>
 #include <cstdlib>
@@ -115,6 +117,8 @@ void run(const Options& options) {
     QueryOptions asked;
     if (options.is_short) asked = {10, 0.2, {}};
     asked.only = text_option(options, "--only");
+    asked.cpu_time = has(options, "--cpu-time");
+    asked.runs = number_option(options, "--runs", asked.runs);
     time_queries(**reader, path, samples.events, asked, lines);
     lines.add("memory of a reader", {{"before_mb", before},
                                      {"after_mb", resident_mb()},

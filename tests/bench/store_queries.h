@@ -14,6 +14,7 @@ struct QueryOptions {
   std::size_t runs = 500;     // of each kind of question, each with another value
   double seconds_a_kind = 3;  // a slow kind is asked less often
   std::string only;           // the kinds whose names begin so
+  bool cpu_time = false;      // of the processor, not of the clock: for a busy machine
 };
 
 // `path`: of the reader's store; `samples`: some of its events. Every question keeps the store's

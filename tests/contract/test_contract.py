@@ -9,6 +9,7 @@ import io
 import json
 import os
 import subprocess
+import time
 import unittest
 from pathlib import Path
 from urllib.parse import quote
@@ -78,6 +79,8 @@ class Live(unittest.TestCase):
         cls.job = cls.daemon.import_file(rendered_xml(RECORDS), cls.importer)
         cls.auditor = {"Authorization": f"Bearer {cls.daemon.token('audit')}"}
         cls.backup = cls.daemon.ask("POST", "/api/v1/audit/backups", cls.auditor).json["id"]
+        cls.admin = {"Authorization": f"Bearer {cls.daemon.token('admin')}", "Content-Type": "application/json"}
+        cls.copy = cls.daemon.ask("POST", "/api/v1/backups", cls.admin, "{}").json["id"]
 
     def conforms(self, operation_id, reply, status=None):
         self.assertEqual(CONTRACT.operations[operation_id].faults(reply), [])
@@ -111,7 +114,7 @@ class Live(unittest.TestCase):
         """One address per GET operation, with an id that exists."""
         event = self.daemon.get("/api/v1/events?limit=1").json["events"][0]["id"]
         values = {"get_event": {"id": event}, "get_import": {"id": self.job["id"]},
-                  "get_audit_backup": {"id": self.backup}}
+                  "get_audit_backup": {"id": self.backup}, "get_backup": {"id": self.copy}}
         for operation in CONTRACT.operations.values():
             if operation.method != "GET":
                 continue
@@ -146,11 +149,39 @@ class Live(unittest.TestCase):
                 self.assertEqual(head.body, b"")
                 self.assertEqual(head.headers["Content-Type"], get.headers["Content-Type"])
 
+    # Access.
+
+    def test_a_session_is_opened_with_a_code_once(self):
+        code = self.conforms("make_session_code", self.daemon.ask("POST", "/api/v1/session-codes"), 201).json["code"]
+        json_type = {"Content-Type": "application/json"}
+        body = json.dumps({"code": code}).encode()
+        session = self.conforms("open_session", self.daemon.ask("POST", "/api/v1/session", json_type, body), 201).json
+        self.assertEqual(session["scopes"], ["admin"])
+        bearer = {"Authorization": f"Bearer {session['token']}"}
+        self.conforms("make_audit_backup", self.daemon.ask("POST", "/api/v1/audit/backups", bearer), 201)
+        again = self.daemon.ask("POST", "/api/v1/session", json_type, body)
+        self.assertEqual(self.problem(self.conforms("open_session", again), 403)["code"], "code_wrong")
+        for faulty in (b"{}", b'{"code": 1}', b'{"code": "x", "name": "y"}'):
+            self.conforms("open_session", self.daemon.ask("POST", "/api/v1/session", json_type, faulty), 400)
+
+    def test_refused_changes_are_kept_apart(self):
+        before = self.get("list_audit_changes", "/api/v1/audit/changes").json
+        reply = self.daemon.ask("POST", "/api/v1/audit/backups", {"X-Nothing": "1"})
+        self.conforms("make_audit_backup", reply, 401)
+        newest = self.get("list_audit_refusals", "/api/v1/audit/refusals?limit=1").json["refusals"][0]
+        self.assertEqual((newest["operation"], newest["status"]), ("POST /api/v1/audit/backups", 401))
+        self.assertIsNotNone(newest["peer"])
+        after = self.get("list_audit_changes", "/api/v1/audit/changes").json
+        self.assertEqual(after["changes"], before["changes"])
+        self.assertTrue(after["chain"]["intact"], after["chain"])
+
     # Parameters.
 
     def test_a_stream_takes_all_parameters_together(self):
         operation = CONTRACT.operations["stream_events"]
-        asked = "&".join(f"{p['name']}={text_of(p['example'])}" for p in operation.parameters if p["in"] == "query")
+        ticket = self.conforms("make_stream_ticket", self.daemon.ask("POST", "/api/v1/stream-tickets"), 201).json["ticket"]
+        asked = "&".join(f"{p['name']}={text_of(ticket if p['name'] == 'ticket' else p['example'])}"
+                         for p in operation.parameters if p["in"] == "query")
         self.conforms("stream_events", self.ask_for(operation, f"{operation.path}?{asked}"), 200)
 
     def test_every_parameter_is_taken_with_its_example(self):
@@ -341,6 +372,43 @@ class Live(unittest.TestCase):
         self.conforms("start_import", large, 413)
         chunked = self.daemon.send(f"{head}Transfer-Encoding: chunked\r\n\r\n".encode(), "POST")
         self.conforms("start_import", chunked, 411)
+
+    # Backups and settings.
+
+    def admin_ask(self, operation_id, method, path, body, status, **headers):
+        reply = self.daemon.ask(method, path, {**self.admin, **{k.replace("_", "-"): v for k, v in headers.items()}}, json.dumps(body))
+        return self.conforms(operation_id, reply, status)
+
+    def test_backups(self):
+        self.wait_for_copy(self.copy)
+        begun = self.admin_ask("start_backup", "POST", "/api/v1/backups", {"name": "a_name-1"}, 202)
+        self.assertEqual(begun.headers["Location"], "/api/v1/backups/a_name-1")
+        done = self.wait_for_copy("a_name-1")
+        self.assertEqual(done["state"], "done")
+        self.assertEqual({b["id"] for b in self.get("list_backups", "/api/v1/backups").json["backups"]}, {self.copy, "a_name-1"})
+        self.admin_ask("start_backup", "POST", "/api/v1/backups", {"name": "a_name-1"}, 409)
+        self.admin_ask("start_backup", "POST", "/api/v1/backups", {"name": "../x"}, 400)
+        self.get("get_backup", "/api/v1/backups/none", 404)
+        self.conforms("start_backup", self.daemon.ask("POST", "/api/v1/backups", {"Content-Type": "application/json"}, "{}"), 401)
+
+    def wait_for_copy(self, name):
+        deadline = time.monotonic() + 60
+        while True:
+            job = self.get("get_backup", f"/api/v1/backups/{name}").json
+            if job["state"] != "running" or time.monotonic() > deadline:
+                return job
+
+    def test_settings(self):
+        path, examples = "/api/v1/settings", CONTRACT.root["components"]["examples"]
+        self.assertEqual(self.get("get_settings", path).json, examples["Settings"]["value"])
+        for kind in ("application/json", "application/merge-patch+json"):
+            changed = self.admin_ask("change_settings", "PATCH", path, examples["SettingsPatch"]["value"], 200, Content_Type=kind)
+            self.assertEqual(changed.json, examples["SettingsChanged"]["value"])
+        for wrong in ({"retention_days": -1}, {"max_db_size": 7}, {"record": []}, {"colour": 1}):
+            self.admin_ask("change_settings", "PATCH", path, wrong, 400)
+        self.conforms("change_settings", self.daemon.ask("PATCH", path, {"Content-Type": "application/json"}, "{}"), 401)
+        defaults = {"retention_days": None, "max_db_size": None, "record": None}
+        self.assertEqual(self.admin_ask("change_settings", "PATCH", path, defaults, 200).json, examples["Settings"]["value"])
 
     # The audit policy.
 

@@ -43,6 +43,9 @@ REQUESTS = """
 /api/v1/audit/policy/nothing
 /api/v1/audit/backups
 /api/v1/audit/changes?limit=5
+/api/v1/backups
+/api/v1/backups/none
+/api/v1/settings
 /api/v1/status
 /health/live
 /health/ready

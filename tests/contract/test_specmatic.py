@@ -38,7 +38,10 @@ class Specmatic(unittest.TestCase):
             event = daemon.ask("GET", "/api/v1/events?limit=1", reader).json["events"][0]["id"]
             auditor = {"Authorization": f"Bearer {daemon.token('audit')}"}
             backup = daemon.ask("POST", "/api/v1/audit/backups", auditor).json["id"]
-            ids = {"get_event": {"id": event}, "get_import": {"id": job["id"]}, "get_audit_backup": {"id": backup}}
+            admin = {"Authorization": f"Bearer {daemon.token('admin')}", "Content-Type": "application/json"}
+            copy = daemon.ask("POST", "/api/v1/backups", admin, "{}").json["id"]
+            ids = {"get_event": {"id": event}, "get_import": {"id": job["id"]}, "get_audit_backup": {"id": backup},
+                   "get_backup": {"id": copy}}
             contract = specmatic_input(CONTRACT, ids)
             output, (run, good, failed, errors) = self.run_it(daemon, contract)
             unsuccessful = output[output.find("Unsuccessful Scenarios"):][:5000] if failed or errors else ""

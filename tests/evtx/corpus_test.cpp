@@ -110,7 +110,13 @@ TEST_F(EvtxCorpus, TotalsAreThoseOfAStrictReader) {
       continue;
     }
     ASSERT_TRUE(reading.position) << reading.position.error().message;
-    EXPECT_EQ(reading.report.records, counts["records"]["own_strict"].get<std::uint64_t>());
+    // That reader leaves a chunk that is cut alone.
+    const auto strict = counts["records"]["own_strict"].get<std::uint64_t>();
+    if (file.starts_with("truncated-")) {
+      EXPECT_GT(reading.report.records, strict);
+    } else {
+      EXPECT_EQ(reading.report.records, strict);
+    }
     EXPECT_EQ(reading.report.damaged > 0, names_damage(counts)) << reading.damage();
     EXPECT_EQ(reading.report.bytes, counts["size"].get<std::uint64_t>());
     std::map<std::string, unsigned> relevant;

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstring>
 #include <random>
 
 #include "monitor/evtx/chunk.h"
@@ -33,6 +34,11 @@ struct SmallLog {
     bytes = builder.bytes();
   }
   std::size_t record(std::size_t n) const { return builder.record_offsets()[n]; }
+  std::size_t record_end(std::size_t n) const {
+    std::uint32_t size = 0;
+    std::memcpy(&size, bytes.data() + record(n) + 4, sizeof size);
+    return record(n) + size;
+  }
   static std::size_t chunk(std::size_t n) { return kFileHeaderBytes + n * kChunkBytes; }
 };
 
@@ -167,14 +173,28 @@ TEST(EvtxDamage, EveryTruncationIsReadAsFarAsItGoes) {
     const ByteVector cut(log.bytes.begin(), log.bytes.begin() + static_cast<std::ptrdiff_t>(size));
     const Reading reading = read_bytes(cut);
     ASSERT_TRUE(reading.position) << size;
-    const std::size_t whole = size < kFileHeaderBytes ? 0 : (size - kFileHeaderBytes) / kChunkBytes;
-    EXPECT_EQ(reading.report.wanted, 5 * whole) << size;
+    // Every record that is there to its last byte.
+    std::size_t whole = 0;
+    while (whole < 15 && log.record_end(whole) <= size) ++whole;
+    EXPECT_EQ(reading.report.wanted, whole) << size;
     EXPECT_EQ(reading.report.bytes, size);
+    // Ids of a chunk whose records are not all there do not move the position.
+    EXPECT_EQ(reading.position->newest_record_id, whole / 5 * 5) << size;
     // What is cut off may be slack, which holds only zeros.
     if (size < kFileHeaderBytes) {
       EXPECT_EQ(reading.report.damaged, 1U) << size;
     }
   }
+}
+
+TEST(EvtxDamage, AChunkThatIsCutIsNamedAndItsRecordsBeforeTheCutRead) {
+  SmallLog log;
+  log.bytes.resize(log.record(13) + 30);
+  const Reading reading = read_bytes(log.bytes);
+  ASSERT_GE(reading.report.damage.size(), 1U);
+  EXPECT_EQ(reading.report.damage[0].offset, SmallLog::chunk(2));
+  EXPECT_NE(reading.report.damage[0].what.find("the file ends after"), std::string::npos);
+  EXPECT_EQ(reading.report.wanted, 13U);
 }
 
 TEST(EvtxDamage, EveryFlippedHeaderByteIsSurvived) {

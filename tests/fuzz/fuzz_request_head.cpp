@@ -12,8 +12,9 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace blockwatch;
+  static Sessions sessions;
   static const auto tokens = TokenStore::open("/nonexistent/tokens");
-  static const Access access({{"desk.lan"}, false}, **tokens);
+  static const Access access({{"desk.lan"}, false}, **tokens, sessions);
   static const Router router({
       {"GET", "/", "page", Permission::kNothing, {}},
       {"GET", "/a/{id}", "one", Permission::kRead, {}},
@@ -30,7 +31,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   for (const auto& [name, value] : head->headers) {
     if ((name + value).find_first_of(std::string("\r\n\0", 3)) != std::string::npos) std::abort();
   }
-  const Admission admission = admit(*head, router, access, "127.0.0.1", 8470);
+  const Admission admission = admit(*head, router, access, "127.0.0.1", {}, {.port = 8470});
   const bool foreign = head->all("Host") != std::vector<std::string_view>{"localhost:8470"};
   if (admission.route == nullptr && !admission.answer) std::abort();
   if (admission.route != nullptr && head->first("Transfer-Encoding")) std::abort();

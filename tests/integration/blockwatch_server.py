@@ -59,8 +59,8 @@ def eventually(condition, seconds=30):
 class Server:
     """blockwatchd serve on a free port with a database in `folder`."""
 
-    def __init__(self, program, folder, *options, stdin=None):
-        self.db = os.path.join(folder, "test.db")
+    def __init__(self, program, folder, *options, stdin=None, db=None):
+        self.db = db or os.path.join(folder, "test.db")
         with open(os.path.join(folder, "log"), "ab") as log:
             self.process = subprocess.Popen(
                 [program, "serve", "--listen", "127.0.0.1:0", "--db", self.db, *options],

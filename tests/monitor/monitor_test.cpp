@@ -87,5 +87,22 @@ TEST_F(MonitorTest, StopEndsAWaitingSource) {
   EXPECT_EQ(state(), SourceState::kFinished);
 }
 
+TEST_F(MonitorTest, RepeatsWhatCanBeReadAgain) {
+  std::atomic<int> runs{0};
+  monitor_.add(std::make_unique<ScriptedSource>(
+      [&](const BatchFn&, SourceReport& report, std::stop_token stop) -> Result<void> {
+        ++runs;
+        report.set_state(SourceState::kFollowing);
+        wait_for(stop, std::chrono::seconds(30));
+        return {};
+      }));
+  EXPECT_TRUE(eventually([&] { return runs == 1; }));
+  monitor_.repeat();
+  EXPECT_TRUE(eventually([&] { return runs == 2; }));
+  EXPECT_EQ(state(), SourceState::kFollowing);
+  monitor_.stop();
+  EXPECT_EQ(runs, 2);
+}
+
 }  // namespace
 }  // namespace blockwatch

@@ -38,8 +38,8 @@ int exit_code(const std::vector<std::string>& arguments, std::string* told = nul
 
 TEST(ConfigTest, TheContractsDefaults) {
   const auto config = parse<ServeConfig>({});
-  EXPECT_EQ(config.listen_host, "127.0.0.1");
-  EXPECT_EQ(config.listen_port, 8470);
+  EXPECT_EQ(config.listen.front().host, "127.0.0.1");
+  EXPECT_EQ(config.listen.front().port, 8470);
   EXPECT_EQ(config.sources, std::vector<std::string>{"auto"});
   EXPECT_EQ(config.record.bits, kBlocksAndDrops.bits);
   EXPECT_EQ(config.retention.days, 90U);
@@ -67,11 +67,14 @@ TEST(ConfigTest, TakesEveryServeOptionBeforeAndAfterTheCommand) {
                                        "1000",
                                        "--allow-host",
                                        "logs.example.test",
-                                       "--require-token"};
+                                       "--require-token",
+                                       "--no-audit-changes",
+                                       "--user",
+                                       "logs"};
     if (with_command) arguments.insert(arguments.begin(), "serve");
     const auto config = parse<ServeConfig>(arguments);
-    EXPECT_EQ(config.listen_host, "::1");
-    EXPECT_EQ(config.listen_port, 0);
+    EXPECT_EQ(config.listen.front().host, "::1");
+    EXPECT_EQ(config.listen.front().port, 0);
     EXPECT_EQ(config.db_path, "/tmp/x.db");
     EXPECT_EQ(config.sources, (std::vector<std::string>{"evtx:/a.evtx", "dir:/b"}));
     EXPECT_TRUE(config.record.has(Action::kBlock));
@@ -82,23 +85,62 @@ TEST(ConfigTest, TakesEveryServeOptionBeforeAndAfterTheCommand) {
     EXPECT_EQ(config.retention.max_bytes, 1000U);
     EXPECT_EQ(config.extra_hosts, std::vector<std::string>{"logs.example.test"});
     EXPECT_TRUE(config.require_token);
+    EXPECT_FALSE(config.audit_changes);
+    EXPECT_EQ(config.user, "logs");
   }
 }
 
 TEST(ConfigTest, APortAloneListensOnLoopback) {
-  EXPECT_EQ(parse<ServeConfig>({"--listen", ":0"}).listen_host, "127.0.0.1");
+  EXPECT_EQ(parse<ServeConfig>({"--listen", ":0"}).listen.front().host, "127.0.0.1");
+}
+
+TEST(ConfigTest, SeveralAddressesMayBeListenedOn) {
+  const auto config = parse<ServeConfig>(
+      {"--listen", "127.0.0.1:1", "--listen", "unix:/run/b/s", "--listen", "http://localhost:2"});
+  ASSERT_EQ(config.listen.size(), 3U);
+  EXPECT_EQ(config.listen[0].url(), "http://127.0.0.1:1");
+  EXPECT_EQ(config.listen[1].url(), "unix:/run/b/s");
+  EXPECT_EQ(config.listen[2].url(), "http://localhost:2");
+}
+
+TEST(ConfigTest, WithTlsEveryAddressSpeaksItUnlessToldOtherwise) {
+  const auto urls = [](std::vector<std::string> arguments) {
+    std::vector<std::string> found;
+    for (const auto& address : parse<ServeConfig>(arguments).listen) found.push_back(address.url());
+    return found;
+  };
+  using Urls = std::vector<std::string>;
+  EXPECT_EQ(urls({"--tls", "self-signed"}), Urls{"https://127.0.0.1:8470"});
+  EXPECT_EQ(urls({"--tls", "self-signed", "--listen", "http://[::1]:5", "--listen", "[::]:6",
+                  "--listen", "unix:/s"}),
+            (Urls{"http://[::1]:5", "https://[::]:6", "unix:/s"}));
+  EXPECT_EQ(urls({"--tls-cert", "/c", "--tls-key", "/k", "--listen", "192.0.2.1:7"}),
+            Urls{"https://192.0.2.1:7"});
+  for (const std::vector<std::string>& wrong :
+       {std::vector<std::string>{"--listen", "192.0.2.1:7"},
+        {"--listen", "https://127.0.0.1:7"},
+        {"--listen", "0.0.0.0:7", "--listen", "127.0.0.1:8"},
+        {"--tls", "self-signed", "--listen", "http://192.0.2.1:7"},
+        {"--tls", "yes"},
+        {"--tls-cert", "/c"},
+        {"--tls-key", "/k"},
+        {"--tls", "self-signed", "--tls-cert", "/c", "--tls-key", "/k"},
+        {"--listen", "unix:"}}) {
+    EXPECT_EQ(exit_code(wrong), kExitUsage) << wrong.back();
+  }
 }
 
 TEST(ConfigTest, TheConfigurationFileHasTheSameKeysAndTheCommandLineWins) {
   const TempDir dir;
   const std::string file =
       dir.write("config.json", R"({"listen": ":1234", "source": ["none"], "retention-days": 3,
-                         "require-token": true, "record": "permit"})");
+                         "require-token": true, "record": "permit", "no-audit-changes": true})");
   const auto config = parse<ServeConfig>({"--config", file, "--listen", ":5678"});
-  EXPECT_EQ(config.listen_port, 5678);
+  EXPECT_EQ(config.listen.front().port, 5678);
   EXPECT_EQ(config.sources, std::vector<std::string>{"none"});
   EXPECT_EQ(config.retention.days, 3U);
   EXPECT_TRUE(config.require_token);
+  EXPECT_FALSE(config.audit_changes);
   EXPECT_TRUE(config.record.has(Action::kPermit));
 }
 
@@ -132,6 +174,11 @@ TEST(ConfigTest, SaysWhatIsWrongWithTheFile) {
   std::string told;
   EXPECT_EQ(exit_code({"--config", dir.write("bad.json", "{")}, &told), kExitUsage);
   EXPECT_THAT(told, testing::HasSubstr("--config: the file is not JSON"));
+  // Deeper than any stack.
+  const std::string deep =
+      R"({"db": [)" + std::string(200'000, '[') + std::string(200'000, ']') + "]}";
+  EXPECT_EQ(exit_code({"--config", dir.write("deep.json", deep)}, &told), kExitUsage);
+  EXPECT_THAT(told, testing::HasSubstr("--config: \"db\": expected a text"));
 }
 
 TEST(ConfigTest, HelpAndVersionSucceed) {
@@ -169,7 +216,7 @@ TEST(ConfigTest, ServiceCommandsHaveTheirVerbs) {
   using Verb = ServiceConfig::Verb;
   const auto install = parse<ServiceConfig>({"service", "install", "--listen", ":0"});
   EXPECT_EQ(install.verb, Verb::kInstall);
-  EXPECT_EQ(install.serve.listen_port, 0);
+  EXPECT_EQ(install.serve.listen.front().port, 0);
   EXPECT_EQ(install.options, (std::vector<std::string>{"--listen", ":0"}));
   EXPECT_EQ(parse<ServiceConfig>({"service", "uninstall"}).verb, Verb::kUninstall);
   EXPECT_EQ(exit_code({"service"}), kExitUsage);

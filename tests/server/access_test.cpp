@@ -27,6 +27,7 @@ class AccessTest : public testing::Test {
     request_.query = &query_;
     request_.peer = "127.0.0.1";
     request_.port = 8470;
+    request_.identify = [this] { return PeerIdentity{standing_, "uid 7"}; };
   }
 
   int host_status(const Access& access, std::vector<std::string_view> host) {
@@ -46,9 +47,9 @@ class AccessTest : public testing::Test {
   int token_status(const Access& access, Permission permission, const std::string& authorization) {
     request_.authorization.clear();
     if (!authorization.empty()) request_.authorization.emplace_back(authorization);
-    const auto refusal = access.check_token(request_, permission, now_);
-    last_ = refusal.value_or(http::Response{});
-    return refusal ? refusal->status : 200;
+    const auto shown = access.check_token(request_, permission, now_);
+    last_ = shown ? http::Response{} : shown.error();
+    return shown ? 200 : last_.status;
   }
   std::string bearer(TokenScope scope) {
     return "Bearer " + *tokens_->create("token-" + std::to_string(++made_), {scope});
@@ -56,8 +57,10 @@ class AccessTest : public testing::Test {
 
   TempDir folder_;
   std::unique_ptr<TokenStore> tokens_;
-  Access access_{{}, *tokens_};
-  Access closed_{{{}, true}, *tokens_};
+  Sessions sessions_;
+  PeerStanding standing_ = PeerStanding::kOwner;
+  Access access_{{}, *tokens_, sessions_};
+  Access closed_{{{}, true}, *tokens_, sessions_};
   http::Parameters query_;
   AccessRequest request_;
   Access::Clock::time_point now_{std::chrono::hours(1)};
@@ -104,7 +107,7 @@ TEST_F(AccessTest, LeavesOutPort80AsClientsDo) {
 }
 
 TEST_F(AccessTest, TakesConfiguredNames) {
-  const Access access({{"desk.lan", "proxy.lan:443"}, false}, *tokens_);
+  const Access access({{"desk.lan", "proxy.lan:443"}, false}, *tokens_, sessions_);
   EXPECT_EQ(host_status(access, {"desk.lan:8470"}), 200);
   EXPECT_EQ(host_status(access, {"DESK.lan"}), 200);
   EXPECT_EQ(host_status(access, {"proxy.lan:443"}), 200);
@@ -136,16 +139,78 @@ TEST_F(AccessTest, RefusesRequestsOfOtherSitesOnTheApi) {
   EXPECT_EQ(origin_status({}, {"cross-site"}, "/", Permission::kNothing), 200);
 }
 
-TEST_F(AccessTest, LetsThisMachineRead) {
-  EXPECT_EQ(token_status(access_, Permission::kRead, ""), 200);
-  EXPECT_EQ(token_status(access_, Permission::kNothing, ""), 200);
-  request_.peer = "::1";
-  EXPECT_EQ(token_status(access_, Permission::kRead, ""), 200);
-  for (const char* peer : {"192.0.2.1", "", "::2", "1127.0.0.1"}) {
-    request_.peer = peer;
-    EXPECT_EQ(token_status(access_, Permission::kRead, ""), 401) << peer;
-    EXPECT_EQ(token_status(access_, Permission::kRead, bearer(TokenScope::kRead)), 200);
+TEST_F(AccessTest, LetsWhoMayReadTheLogRead) {
+  for (const PeerStanding standing : {PeerStanding::kReader, PeerStanding::kOwner}) {
+    standing_ = standing;
+    EXPECT_EQ(token_status(access_, Permission::kRead, ""), 200);
+    EXPECT_EQ(token_status(access_, Permission::kRead, bearer(TokenScope::kImport)), 200);
+    for (const Permission change : {Permission::kImport, Permission::kAudit, Permission::kAdmin}) {
+      EXPECT_EQ(token_status(access_, change, ""), 401);
+    }
   }
+}
+
+TEST_F(AccessTest, AsksOthersForATokenAndSaysWhy) {
+  standing_ = PeerStanding::kStranger;
+  EXPECT_EQ(token_status(access_, Permission::kRead, ""), 401);
+  EXPECT_NE(last_.body.find("uid 7"), std::string::npos) << last_.body;
+  EXPECT_EQ(token_status(access_, Permission::kRead, bearer(TokenScope::kImport)), 403);
+  EXPECT_EQ(token_status(access_, Permission::kRead, bearer(TokenScope::kRead)), 200);
+  standing_ = PeerStanding::kUnknown;
+  EXPECT_EQ(token_status(access_, Permission::kRead, ""), 401);
+  EXPECT_NE(last_.body.find("cannot be told"), std::string::npos) << last_.body;
+  EXPECT_EQ(token_status(access_, Permission::kNothing, ""), 200);
+  request_.identify = nullptr;
+  EXPECT_EQ(token_status(access_, Permission::kRead, ""), 401);
+}
+
+TEST_F(AccessTest, AsksWhoItIsOnlyWhenThatDecides) {
+  int asked = 0;
+  request_.identify = [&asked] {
+    ++asked;
+    return PeerIdentity{PeerStanding::kOwner, "uid 7"};
+  };
+  token_status(access_, Permission::kNothing, "");
+  token_status(access_, Permission::kRead, bearer(TokenScope::kRead));
+  token_status(access_, Permission::kAdmin, "");
+  token_status(access_, Permission::kRead, wrong_);
+  token_status(closed_, Permission::kRead, "");
+  EXPECT_EQ(asked, 0);
+  token_status(access_, Permission::kRead, "");
+  EXPECT_EQ(asked, 1);
+}
+
+TEST_F(AccessTest, TakesSessionsLikeTokens) {
+  const auto code = sessions_.make_code({"desk", {}, {TokenScope::kRead, TokenScope::kAudit}});
+  const std::string session = "Bearer " + sessions_.open(*code)->bearer;
+  EXPECT_EQ(token_status(closed_, Permission::kRead, session), 200);
+  EXPECT_EQ(token_status(closed_, Permission::kAudit, session), 200);
+  EXPECT_EQ(token_status(closed_, Permission::kAdmin, session), 403);
+  query_ = {{"q", session.substr(7)}};
+  EXPECT_EQ(token_status(access_, Permission::kRead, ""), 400) << "not in an address either";
+}
+
+TEST_F(AccessTest, EndsASessionWithItsToken) {
+  const auto token = tokens_->create("desk", {TokenScope::kAdmin});
+  const auto info = tokens_->find(*token);
+  const auto code = sessions_.make_code({"desk", info->id, info->scopes});
+  const std::string session = "Bearer " + sessions_.open(*code)->bearer;
+  EXPECT_EQ(token_status(closed_, Permission::kAdmin, session), 200);
+  ASSERT_TRUE(tokens_->revoke("desk"));
+  EXPECT_EQ(token_status(closed_, Permission::kAdmin, session), 401);
+}
+
+TEST_F(AccessTest, TakesATicketOnceAndOnStreamsOnly) {
+  const auto ticket = sessions_.make_ticket({"desk", {}, {TokenScope::kRead}}, now_);
+  query_ = {{"ticket", *ticket}};
+  EXPECT_EQ(token_status(closed_, Permission::kRead, ""), 401) << "no route for tickets";
+  request_.takes_ticket = true;
+  EXPECT_EQ(token_status(closed_, Permission::kRead, ""), 200);
+  EXPECT_EQ(token_status(closed_, Permission::kRead, ""), 401) << "used up";
+  EXPECT_EQ(token_status(access_, Permission::kRead, ""), 401) << "wrong, though none is needed";
+  query_ = {{"ticket", *sessions_.make_ticket({"desk", {}, {TokenScope::kRead}}, now_)}};
+  now_ += Sessions::kTicketLife;
+  EXPECT_EQ(token_status(closed_, Permission::kRead, ""), 401) << "too late";
 }
 
 TEST_F(AccessTest, NeedsATokenToReadWhenToldSo) {
@@ -182,7 +247,7 @@ TEST_F(AccessTest, RefusesWrongTokensEvenWhereNoneIsNeeded) {
   EXPECT_EQ(token_status(access_, Permission::kAdmin, "bearer " + admin.substr(7)), 200);
   // Two are none.
   request_.authorization = {admin, admin};
-  EXPECT_EQ(access_.check_token(request_, Permission::kAdmin, now_)->status, 401);
+  EXPECT_EQ(access_.check_token(request_, Permission::kAdmin, now_).error().status, 401);
 }
 
 TEST_F(AccessTest, RefusesTokensInTheQuery) {
@@ -212,6 +277,29 @@ TEST_F(AccessTest, SlowsGuessingWithoutLockingOut) {
   now_ += seconds(50);
   EXPECT_EQ(token_status(access_, Permission::kAdmin, wrong_), 401) << "the first has expired";
   EXPECT_EQ(token_status(access_, Permission::kAdmin, wrong_), 429);
+}
+
+TEST_F(AccessTest, AnswersToTheAddressItWasReachedAt) {
+  request_.address = "192.0.2.7";
+  EXPECT_EQ(host_status(access_, {"192.0.2.7:8470"}), 200);
+  EXPECT_EQ(host_status(access_, {"192.0.2.8:8470"}), 421);
+  EXPECT_EQ(host_status(access_, {"192.0.2.7"}), 421);
+  request_.address = "2001:db8::7";
+  EXPECT_EQ(host_status(access_, {"[2001:db8::7]:8470"}), 200);
+  EXPECT_EQ(host_status(access_, {"2001:db8::7:8470"}), 421);
+  request_.address = "";
+  EXPECT_EQ(host_status(access_, {":8470"}), 421);
+}
+
+TEST_F(AccessTest, OverTlsAnOriginIsHttps) {
+  request_.tls = true;
+  EXPECT_EQ(origin_status({"https://127.0.0.1:8470"}), 200);
+  EXPECT_EQ(origin_status({"http://127.0.0.1:8470"}), 403);
+  EXPECT_EQ(host_status(access_, {"127.0.0.1"}), 421);
+  request_.port = 443;
+  EXPECT_EQ(host_status(access_, {"127.0.0.1"}), 200);
+  request_.port = 80;
+  EXPECT_EQ(host_status(access_, {"127.0.0.1"}), 421);
 }
 
 }  // namespace

@@ -61,16 +61,29 @@ class ApiTest : public testing::Test {
     auto audit = AuditKeeper::open(folder_.path("audit-policy.csv"), folder_.path("events.db"));
     ASSERT_TRUE(audit) << audit.error().message;
     audit_ = std::move(*audit);
+    backups_ = std::make_unique<BackupJobs>(folder_.path("events.db"), folder_.path("backups"));
+    make_settings({});
     context_ = std::make_unique<ApiContext>(ApiContext{*readers_,
                                                        commits_,
                                                        imports_,
                                                        *streams_,
                                                        *audit_,
+                                                       *backups_,
+                                                       *settings_,
                                                        [this] { return service_; },
                                                        [this] { return sources_; },
                                                        [this] { return checks_; },
                                                        {}});
     router_ = std::make_unique<Router>(make_routes(*context_));
+  }
+
+  // `given`: on the command line.
+  void make_settings(const StoredSettings& given) {
+    settings_ = std::make_unique<Settings>(given, StoredSettings{});
+    settings_->set_save([this](const StoredSettings& wanted, RetentionOptions retention) {
+      saved_.emplace_back(wanted, retention);
+      return save_result_;
+    });
   }
 
   virtual EventStreamsOptions stream_options() const { return {}; }
@@ -134,7 +147,7 @@ class ApiTest : public testing::Test {
     r.method = method;
     r.target = target;
     r.path = target.substr(0, target.find('?'));
-    r.token = "tester";
+    r.token.name = "tester";
     r.peer = "127.0.0.1";
     r.header = [headers](std::string_view name) -> std::optional<std::string> {
       auto it = headers.find(std::string(name));
@@ -198,6 +211,10 @@ class ApiTest : public testing::Test {
   std::unique_ptr<ReaderPool> readers_;
   std::unique_ptr<EventStreams> streams_;
   std::unique_ptr<AuditKeeper> audit_;
+  std::unique_ptr<BackupJobs> backups_;
+  std::unique_ptr<Settings> settings_;
+  std::vector<std::pair<StoredSettings, RetentionOptions>> saved_;
+  Result<void> save_result_;
   std::unique_ptr<ApiContext> context_;
   std::unique_ptr<Router> router_;
 };

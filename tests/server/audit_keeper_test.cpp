@@ -124,6 +124,36 @@ TEST_F(Keeper, WhatCannotBeWrittenDownIsNotMade) {
   EXPECT_EQ(system_.sets, 0);
 }
 
+TEST_F(Keeper, WritesDownSomeRefusalsAMinuteAndCountsTheRest) {
+  for (int i = 0; i < 100; ++i) {
+    keeper_->note_refusal({0, now(), "PUT /x", "user:uid 7", "127.0.0.1", "uid 7", "", 401, 0});
+  }
+  const auto kept = keeper_->trail().refusals({0, 1000}).value();
+  EXPECT_EQ(kept.size(), 30U);
+  EXPECT_EQ(kept.front().counted, 0);
+  ASSERT_TRUE(keeper_->look());
+  EXPECT_EQ(keeper_->trail().refusals({0, 1000})->size(), 30U) << "the minute is not over";
+  EXPECT_TRUE(changes().empty());
+}
+
+TEST_F(Keeper, RefusesAlsoWhatItCannotWriteDown) {
+  SQLite::Database(folder_.path("trail"), SQLite::OPEN_READWRITE).exec("DROP TABLE refusal");
+  keeper_->note_refusal({0, now(), "PUT /x", "", "", "", "", 401, 0});
+  EXPECT_EQ(system_.sets, 0);
+}
+
+TEST_F(Keeper, TellsWhetherTheTrailIsWhole) {
+  ASSERT_TRUE(keeper_->change(failures_on(kAuditConnection)));
+  const auto before = keeper_->check_chain();
+  ASSERT_TRUE(before);
+  EXPECT_EQ(before->fault, "");
+  SQLite::Database(folder_.path("trail"), SQLite::OPEN_READWRITE)
+      .exec("UPDATE change SET who = 'x'");
+  EXPECT_EQ(keeper_->check_chain()->fault, "") << "read within the last minute";
+  ASSERT_TRUE(keeper_->change(failures_on(kAuditPacketDrop)));
+  EXPECT_EQ(keeper_->check_chain()->fault, "change 1 was changed");
+}
+
 TEST_F(Keeper, WhatCannotBeLockedIsNotMade) {
   std::filesystem::create_directory(folder_.path("trail.lock"));
   const auto outcome = keeper_->change(failures_on(kAuditConnection));

@@ -114,7 +114,8 @@ TEST_F(Api, FieldValuesByPrefix) {
 }
 
 TEST_F(Api, CoverageTellsWhatIsMissing) {
-  EXPECT_EQ(get_json("/api/v1/coverage"), (Json{{"facts", Json::array()}, {"more", false}}));
+  EXPECT_EQ(get_json("/api/v1/coverage"),
+            (Json{{"complete", true}, {"facts", Json::array()}, {"more", false}}));
   const Timestamp start{17'000'000'000'000'000};
   const Timestamp end{start.ticks + Timestamp::kTicksPerSecond};
   store_facts({{.kind = CoverageKind::kRecordsMissing,
@@ -127,6 +128,7 @@ TEST_F(Api, CoverageTellsWhatIsMissing) {
                {.kind = CoverageKind::kSourceDown, .start = end}});
   const Json all = get_json("/api/v1/coverage");
   ASSERT_EQ(all["facts"].size(), 2U);
+  EXPECT_FALSE(all["complete"]);
   EXPECT_EQ(all["facts"][0], (Json{{"kind", "source-down"},
                                    {"source", "windows:Security"},
                                    {"start_time", "2023-11-14T22:13:21.0000000Z"},
@@ -134,6 +136,7 @@ TEST_F(Api, CoverageTellsWhatIsMissing) {
                                    {"first_record_id", nullptr},
                                    {"last_record_id", nullptr},
                                    {"missing_records", nullptr},
+                                   {"count", 1},
                                    {"detail", ""}}));
   EXPECT_EQ(all["facts"][1]["end_time"], "2023-11-14T22:13:21.0000000Z");
   EXPECT_EQ(all["facts"][1]["missing_records"], 20);

@@ -332,6 +332,27 @@ TEST(HttpCapTest, TellsOneConnectionTooMany) {
   }));
 }
 
+// Who asks for much and does not take it fills no memory, and keeps nobody from small answers.
+TEST(HttpCapTest, LargeAnswersThatAreNotTakenHaveACap) {
+  HttpServerOptions options;
+  options.max_answer_bytes = TestServer::kLargeAnswer + 1;
+  TestServer server(options);
+  auto slow = std::make_unique<RawClient>(server.port(), 4096);
+  slow->send(server.get("/api/v1/large"));
+  ASSERT_EQ(slow->receive(true).status, 200);
+  RawClient refused(server.port());
+  const RawResponse response = refused.ask(server.get("/api/v1/large"));
+  EXPECT_EQ(response.status, 503);
+  EXPECT_EQ(response.header("retry-after"), "1");
+  RawClient small(server.port());
+  EXPECT_EQ(small.ask(server.get("/api/v1/small")).status, 200);
+  slow.reset();
+  EXPECT_TRUE(eventually([&] {
+    RawClient again(server.port());
+    return again.ask(server.get("/api/v1/large")).body.size() == TestServer::kLargeAnswer;
+  }));
+}
+
 // Idle connections make room for others long before their own time is over.
 TEST(HttpCapTest, SilentConnectionsDoNotKeepOthersOut) {
   HttpServerOptions options;
@@ -376,9 +397,7 @@ TEST(HttpStopTest, EndsWithStreamsOpen) {
   server.reset();
   // Nothing listens any more, and the port can be taken again at once.
   EXPECT_FALSE(RawClient(port).connected());
-  HttpServerOptions options;
-  options.port = port;
-  TestServer again(options);
+  TestServer again({}, {}, {.port = port});
   RawClient client(port);
   EXPECT_EQ(client.ask(again.get("/api/v1/small")).status, 200);
 }
@@ -397,13 +416,14 @@ TEST(HttpStopTest, GivesUpOnAHandlerThatHangs) {
           release.wait(false);
           return http::Response{};
         }}});
-  const Access access({}, **tokens);
-  HttpServer server(router, access, options);
-  const auto port = server.bind();
-  ASSERT_TRUE(port);
+  Sessions sessions;
+  const Access access({}, **tokens, sessions);
+  auto listeners = one_listener();
+  const int port = listeners.front().address().port;
+  HttpServer server(router, access, std::move(listeners), options);
   std::thread runner([&] { server.run(); });
-  RawClient client(*port);
-  client.send("GET /hang HTTP/1.1\r\nHost: localhost:" + std::to_string(*port) + "\r\n\r\n");
+  RawClient client(port);
+  client.send("GET /hang HTTP/1.1\r\nHost: localhost:" + std::to_string(port) + "\r\n\r\n");
   ASSERT_TRUE(eventually([&] { return entered.load(); }));
   const auto begin = steady_clock::now();
   server.stop();
@@ -420,16 +440,17 @@ TEST(HttpLoadTest, TakesABurstOfConnections) {
   ASSERT_TRUE(tokens);
   const Router router({{"GET", "/", "page", Permission::kNothing,
                         [](const http::Request& /*request*/) { return http::Response{}; }}});
-  const Access access({}, **tokens);
-  HttpServer server(router, access, {});
-  const auto port = server.bind();
-  ASSERT_TRUE(port);
+  Sessions sessions;
+  const Access access({}, **tokens, sessions);
+  auto listeners = one_listener();
+  const int port = listeners.front().address().port;
+  HttpServer server(router, access, std::move(listeners));
   const std::string request =
-      "GET / HTTP/1.1\r\nHost: localhost:" + std::to_string(*port) + "\r\n\r\n";
+      "GET / HTTP/1.1\r\nHost: localhost:" + std::to_string(port) + "\r\n\r\n";
   std::vector<std::unique_ptr<RawClient>> clients;
   const auto begin = steady_clock::now();
   for (int i = 0; i < 200; ++i) {
-    clients.push_back(std::make_unique<RawClient>(*port));
+    clients.push_back(std::make_unique<RawClient>(port));
     ASSERT_TRUE(clients.back()->connected());
     ASSERT_TRUE(clients.back()->send(request));
   }

@@ -406,40 +406,14 @@ TEST_F(HttpServerTest, CountsWhatItDoes) {
   EXPECT_EQ(counters.streams, 0U);
 }
 
-TEST(HttpServerBindTest, ListensOnThisMachineOnly) {
-  TestServer running;
-  const Router router({});
-  TempDir folder;
-  const auto tokens = TokenStore::open(folder.path("tokens"));
-  ASSERT_TRUE(tokens);
-  const Access access({}, **tokens);
-  for (const char* host : {"0.0.0.0", "::", "192.0.2.1", "example.test", "", "127.evil"}) {
-    HttpServerOptions options;
-    options.host = host;
-    HttpServer server(router, access, options);
-    const auto port = server.bind();
-    ASSERT_FALSE(port) << host;
-    EXPECT_EQ(port.error().code, ErrorCode::kInvalidArgument);
-  }
-  // A port has one listener.
-  HttpServerOptions taken;
-  taken.port = running.port();
-  HttpServer second(router, access, taken);
-  const auto port = second.bind();
-  ASSERT_FALSE(port);
-  EXPECT_EQ(port.error().code, ErrorCode::kConflict);
-  EXPECT_THAT(port.error().message, HasSubstr(std::to_string(running.port())));
-}
-
 TEST(HttpServerBindTest, CanBeStoppedBeforeItRuns) {
   const Router router({});
   TempDir folder;
   const auto tokens = TokenStore::open(folder.path("tokens"));
   ASSERT_TRUE(tokens);
-  const Access access({}, **tokens);
-  HttpServer server(router, access, {});
-  server.run();
-  ASSERT_TRUE(server.bind());
+  Sessions sessions;
+  const Access access({}, **tokens, sessions);
+  HttpServer server(router, access, one_listener());
   server.stop();
   server.run();
 }

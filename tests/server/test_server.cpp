@@ -12,6 +12,8 @@
 namespace blockwatch {
 namespace {
 
+constexpr int kBacklog = 512;
+
 http::Response text(std::string body) {
   http::Response response;
   response.content_type = "text/plain";
@@ -60,6 +62,14 @@ http::Response numbers(const http::Request& /*request*/) {
 
 }  // namespace
 
+std::vector<Listener> one_listener(const ListenAddress& address) {
+  auto listener = Listener::open(address, kBacklog);
+  if (!listener) throw std::runtime_error(listener.error().message);
+  std::vector<Listener> listeners;
+  listeners.push_back(std::move(*listener));
+  return listeners;
+}
+
 std::vector<Route> TestServer::make_routes() {
   const auto live = [this](const http::Request& /*request*/) {
     http::Response response;
@@ -96,6 +106,9 @@ std::vector<Route> TestServer::make_routes() {
     response.body = R"({"ok":true})";
     return response;
   };
+  const auto large = [](const http::Request& /*request*/) {
+    return text(std::string(kLargeAnswer, 'x'));
+  };
   const auto item = [](const http::Request& request) { return text(request.path_values.at("id")); };
   const auto throws = [](const http::Request& /*request*/) -> http::Response {
     throw std::runtime_error("secret detail");
@@ -103,6 +116,7 @@ std::vector<Route> TestServer::make_routes() {
   const auto page = [](const http::Request& /*request*/) { return text("page"); };
   return {
       {"GET", "/api/v1/small", "small", Permission::kRead, small},
+      {"GET", "/api/v1/large", "large", Permission::kRead, large},
       {"GET", "/api/v1/echo", "echo", Permission::kRead, echo_query},
       {"GET", "/api/v1/throws", "throws", Permission::kRead, throws},
       {"GET", "/api/v1/items/{id}", "item", Permission::kRead, item},
@@ -126,16 +140,17 @@ std::vector<Route> TestServer::make_routes() {
   };
 }
 
-TestServer::TestServer(HttpServerOptions options, AccessOptions access) {
+TestServer::TestServer(HttpServerOptions options, AccessOptions access, ListenAddress address,
+                       std::unique_ptr<const TlsContext> tls) {
   auto tokens = TokenStore::open(folder_.path("tokens.json"));
   if (!tokens) throw std::runtime_error(tokens.error().message);
   tokens_ = std::move(*tokens);
   router_ = std::make_unique<Router>(make_routes());
-  access_ = std::make_unique<Access>(std::move(access), *tokens_);
-  http_ = std::make_unique<HttpServer>(*router_, *access_, std::move(options));
-  const auto port = http_->bind();
-  if (!port) throw std::runtime_error(port.error().message);
-  port_ = *port;
+  access_ = std::make_unique<Access>(std::move(access), *tokens_, sessions_);
+  auto listeners = one_listener(address);
+  port_ = listeners.front().address().port;
+  http_ = std::make_unique<HttpServer>(*router_, *access_, std::move(listeners), std::move(options),
+                                       std::move(tls));
   thread_ = std::thread([this] { http_->run(); });
 }
 

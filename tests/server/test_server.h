@@ -20,6 +20,9 @@
 
 namespace blockwatch {
 
+// On a free port of this computer.
+std::vector<Listener> one_listener(const ListenAddress& address = {});
+
 // Serves these routes on a free port from construction to destruction:
 //   GET /api/v1/small     {"ok":true}             GET /api/v1/echo      its query, one pair per
 //   line GET /api/v1/throws    throws                  GET /api/v1/items/{id} POST /api/v1/imports
@@ -28,9 +31,13 @@ namespace blockwatch {
 //   /api/v1/live      a stream slot: "tick\n" until the client goes or the server stops GET
 //   /api/v1/flood     a stream slot: numbered lines of 1000 bytes, flood_lines of them GET
 //   /api/v1/given     hands its connection over to `given` GET / a page for everyone
+//   GET /api/v1/large     kLargeAnswer bytes, more than any socket takes at once
 class TestServer {
  public:
-  explicit TestServer(HttpServerOptions options = {}, AccessOptions access = {});
+  static constexpr std::size_t kLargeAnswer = std::size_t{12} << 20U;
+
+  explicit TestServer(HttpServerOptions options = {}, AccessOptions access = {},
+                      ListenAddress address = {}, std::unique_ptr<const TlsContext> tls = nullptr);
   ~TestServer();
   TestServer(const TestServer&) = delete;
   TestServer& operator=(const TestServer&) = delete;
@@ -69,6 +76,7 @@ class TestServer {
   mutable std::mutex given_mutex_;
   std::vector<LiveConnection> given_;  // guarded by given_mutex_
   std::unique_ptr<TokenStore> tokens_;
+  Sessions sessions_;
   std::unique_ptr<Router> router_;
   std::unique_ptr<Access> access_;
   std::unique_ptr<HttpServer> http_;

@@ -176,6 +176,22 @@ TEST_F(TokensTest, RefusesAFileOthersCanRead) {
   EXPECT_TRUE(open()->find(*token));
 }
 
+TEST_F(TokensTest, RefusesAFolderOthersWriteIn) {
+  const auto store = open();
+  ASSERT_TRUE(store->create("ci", {TokenScope::kRead}));
+  for (const fs::perms wide : {fs::perms::group_write, fs::perms::others_write}) {
+    fs::permissions(folder_.path(), fs::perms::owner_all | wide);
+    EXPECT_EQ(open_error(), ErrorCode::kPermission);
+    EXPECT_EQ(store->create("x", {TokenScope::kRead}).error().code, ErrorCode::kPermission);
+    fs::permissions(folder_.path(), fs::perms::owner_all | wide | fs::perms::sticky_bit);
+    EXPECT_EQ(open()->list()->size(), 1U) << "as /tmp is";
+  }
+  fs::remove(path_);
+  fs::permissions(folder_.path(), fs::perms::owner_all | fs::perms::group_write);
+  EXPECT_EQ(open()->create("x", {TokenScope::kRead}).error().code, ErrorCode::kPermission);
+  EXPECT_FALSE(fs::exists(path_));
+}
+
 TEST_F(TokensTest, RefusesLinksAndFolders) {
   ASSERT_TRUE(open()->create("ci", {TokenScope::kRead}));
   const std::string real = folder_.path("real.json");

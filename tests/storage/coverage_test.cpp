@@ -174,7 +174,8 @@ TEST_F(CoverageTest, AFactGoesWithTheEventsBehindIt) {
   append(records(5, 6), {fact(CoverageKind::kLogCleared, 3, 3)});
   value_of(store_->delete_oldest(4, kMaxTimestamp));
   EXPECT_THAT(coverage().facts, ElementsAre(Field(&CoverageFact::before_seq, 5U),
-                                            Field(&CoverageFact::before_seq, 3U)))
+                                            Field(&CoverageFact::before_seq, 3U),
+                                            Field(&CoverageFact::kind, CoverageKind::kRowsDeleted)))
       << "what is still so stays";
 }
 
@@ -183,12 +184,93 @@ TEST_F(CoverageTest, AStoreOfTheFirstVersionGetsTheTable) {
   store_.reset();
   {
     SQLite::Database db(dir_.path("store.db"), SQLite::OPEN_READWRITE);
-    db.exec("DROP TABLE coverage; PRAGMA user_version = 1");
+    db.exec("DROP TABLE coverage; DROP TABLE setting; PRAGMA user_version = 1");
   }
   store_ = value_of(Store::open({.path = dir_.path("store.db")}));
   reader_ = value_of(StoreReader::open(dir_.path("store.db")));
   append(records(1, 1), {fact(CoverageKind::kLogCleared, 1, 1)});
   EXPECT_EQ(coverage().facts.size(), 1U);
+}
+
+TEST_F(CoverageTest, OutagesThatFollowEachOtherCloselyAreOne) {
+  for (std::int64_t n = 0; n < 1000; ++n) {
+    CoverageFact down = fact(CoverageKind::kSourceDown, n * 100, {});
+    down.detail = "refused";
+    append({.source = "evtx:a"}, {down});
+    append({.source = "evtx:a"}, {end_of(CoverageKind::kSourceDown, n * 100 + 50)});
+  }
+  ASSERT_EQ(coverage().facts.size(), 1U);
+  const CoverageFact folded = coverage().facts[0];
+  EXPECT_EQ(folded.start, after(0));
+  EXPECT_EQ(folded.end, after(99'950));
+  EXPECT_EQ(folded.count, 1000U);
+  // Another cause, another source, and one long after are facts of their own.
+  append({.source = "evtx:a"}, {fact(CoverageKind::kSourceDown, 100'000, 100'001)});
+  append({.source = "evtx:b"}, {fact(CoverageKind::kSourceDown, 100'000, 100'001)});
+  append({.source = "evtx:b"}, {fact(CoverageKind::kSourceDown, 200'000, 200'001)});
+  EXPECT_EQ(coverage().facts.size(), 4U);
+}
+
+TEST_F(CoverageTest, LossesOfAFloodAreSummedAndToldAgain) {
+  std::uint64_t lost = 0;
+  for (std::uint64_t n = 0; n < 50; ++n) {
+    CoverageFact dropped = fact(CoverageKind::kRecordsDropped, static_cast<std::int64_t>(n),
+                                static_cast<std::int64_t>(n));
+    dropped.missing_records = n + 1;
+    lost += n + 1;
+    append(records(n * 10, n * 10 + 9), {dropped});
+  }
+  const auto facts = coverage().facts;
+  ASSERT_EQ(facts.size(), 1U);
+  EXPECT_EQ(facts[0].missing_records, lost);
+  EXPECT_EQ(facts[0].before_seq, 491U);
+  // Told again when the log is read again: within what is known.
+  append(records(1, 1), {fact(CoverageKind::kRecordsDropped, 7, 7)});
+  EXPECT_EQ(coverage().facts.size(), 1U);
+  EXPECT_EQ(coverage().facts[0].missing_records, lost);
+}
+
+TEST_F(CoverageTest, RecordsThatAreDamagedAtOneMomentAreSummed) {
+  for (std::uint64_t n = 1; n <= 3; ++n) {
+    CoverageFact damaged = fact(CoverageKind::kRecordsDamaged, 5, 5);
+    damaged.missing_records = n;
+    append({.source = "evtx:a"}, {damaged});
+  }
+  ASSERT_EQ(coverage().facts.size(), 1U);
+  EXPECT_EQ(coverage().facts[0].missing_records, 6U);
+}
+
+TEST_F(CoverageTest, TwoHundredThousandFactsSlowNothing) {
+  constexpr std::int64_t kFacts = 200'000;
+  EventBatch batch{.source = "evtx:a"};
+  for (std::int64_t n = 0; n < kFacts; ++n) {
+    batch.facts.push_back(fact(CoverageKind::kLogCleared, n * 3600, n * 3600));
+    batch.facts.back().missing_records = 2;
+  }
+  value_of(store_->append(batch));
+  const auto ask = [&] {
+    reader_->set_deadline_ms(2000);
+    return value_of(reader_->coverage({.since = after((kFacts - 10) * 3600)})).facts.size();
+  };
+  EXPECT_EQ(ask(), 10U);
+  value_of(store_->clean_up(false));
+  EXPECT_EQ(ask(), 10U);
+  // What is long ago is one fact that covers all of it.
+  SQLite::Database db(dir_.path("store.db"));
+  EXPECT_LE(db.execAndGet("SELECT count(*) FROM coverage").getInt(), 20'000);
+  EXPECT_EQ(db.execAndGet("SELECT sum(missing) FROM coverage").getInt64(), 2 * kFacts);
+  EXPECT_EQ(db.execAndGet("SELECT sum(count) FROM coverage").getInt64(), kFacts);
+  const Coverage oldest = value_of(reader_->coverage({.until = after(1)}));
+  ASSERT_EQ(oldest.facts.size(), 1U);
+  EXPECT_GT(oldest.facts[0].count, 100'000U);
+}
+
+TEST_F(CoverageTest, FactsOfTheProgramItselfMakeNoSource) {
+  append({}, {fact(CoverageKind::kStoreSetAside, 5, 6)});
+  EXPECT_EQ(coverage().facts.at(0).source, "");
+  EXPECT_TRUE(value_of(reader_->sources()).empty());
+  EXPECT_EQ(value_of(reader_->tail({{}, 0, 10, false})).facts.size(), 0U)
+      << "before the next event";
 }
 
 }  // namespace

@@ -182,6 +182,37 @@ TEST_F(Writer, ABoundBelowTheEmptyStoreIsSaid) {
   EXPECT_EQ(value_of(reader()->status()).rows, 0U);
 }
 
+TEST_F(Writer, BatchesWithoutEventsFillTheQueueToo) {
+  start({0, 0}, 40);
+  ASSERT_TRUE(writer_->push(records(1, 20'000), {}, {}));
+  std::stop_source stop;
+  std::atomic<std::size_t> taken = 0;
+  std::thread source([&] {
+    while (writer_->push({.source = "evtx:a"}, {}, stop.get_token())) ++taken;
+  });
+  EXPECT_TRUE(eventually([&] { return taken == EventWriter::kMaxQueuedBatches - 1; }));
+  stop.request_stop();
+  source.join();
+  EXPECT_EQ(taken, EventWriter::kMaxQueuedBatches - 1);
+  EXPECT_FALSE(writer_->stop(10));
+}
+
+TEST_F(Writer, ChangedSettingsAreKeptAndComeIntoForceAtOnce) {
+  auto store = value_of(Store::open({path()}));
+  value_of(store->append(records(1, 20'000)));
+  const std::uint64_t full = value_of(store->used_bytes());
+  EXPECT_EQ(value_of(store->settings()), StoredSettings{});
+  writer_ = std::make_unique<EventWriter>(std::move(store), signal_, RetentionOptions{0, 0});
+  const StoredSettings wanted{.retention_days = {}, .max_db_size = full / 2, .record = 5};
+  value_of(writer_->change_settings(wanted, {0, full / 2}));
+  auto ours = reader();
+  EXPECT_TRUE(eventually([&] { return value_of(ours->status()).rows < 15'000; }));
+  EXPECT_TRUE(writer_->stop());
+  EXPECT_EQ(writer_->change_settings({}, {}).error().code, ErrorCode::kUnavailable);
+  writer_.reset();
+  EXPECT_EQ(value_of(value_of(Store::open({path()}))->settings()), wanted);
+}
+
 TEST_F(Writer, ReadersSeeWholeCommitsWhileTheWriterWorks) {
   start();
   std::atomic<bool> end = false;

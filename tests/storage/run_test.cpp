@@ -80,7 +80,8 @@ class Runs : public testing::TestWithParam<std::uint32_t> {
   std::vector<StoredRun> runs() {
     std::vector<StoredRun> runs;
     auto row = sql_->use(
-        "SELECT id, first_seq, last_seq, min_time, max_time, in_order FROM run ORDER BY first_seq");
+        "SELECT id, first_seq, last_seq, min_time, max_time, in_order FROM run "
+        "WHERE last_seq > (SELECT deleted_through FROM state) ORDER BY first_seq");
     while (row->step()) {
       runs.push_back({row->integer(0), static_cast<std::uint64_t>(row->integer(1)),
                       static_cast<std::uint64_t>(row->integer(2)), row->integer(3), row->integer(4),

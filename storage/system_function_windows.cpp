@@ -1,6 +1,6 @@
 #include <windows.h>
 
-#include "server/system_function.h"
+#include "storage/system_function.h"
 
 namespace blockwatch {
 

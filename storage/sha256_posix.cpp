@@ -1,6 +1,6 @@
 #include <openssl/evp.h>
 
-#include "server/sha256.h"
+#include "storage/sha256.h"
 
 namespace blockwatch {
 

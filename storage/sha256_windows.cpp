@@ -4,8 +4,8 @@
 
 #include <string>
 
-#include "server/sha256.h"
-#include "server/system_function.h"
+#include "storage/sha256.h"
+#include "storage/system_function.h"
 
 // Newer than the headers of some mingw-w64.
 #ifndef BCRYPT_SHA256_ALG_HANDLE

@@ -1,0 +1,28 @@
+#include <netdb.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "server/local_client.h"
+
+namespace blockwatch {
+
+Result<Socket> connect_to(const std::string& host, int port) {
+  const std::string numeric = host == "localhost" ? "127.0.0.1" : host;
+  const auto silent = make_error(ErrorCode::kUnavailable,
+                                 "nobody listens on " + numeric + " port " + std::to_string(port));
+  addrinfo wanted{};
+  wanted.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV;
+  wanted.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  if (::getaddrinfo(numeric.c_str(), std::to_string(port).c_str(), &wanted, &found) != 0) {
+    return make_error(ErrorCode::kInvalidArgument, "'" + host + "' is not an address");
+  }
+  const int fd = ::socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const bool connected = fd >= 0 && ::connect(fd, found->ai_addr, found->ai_addrlen) == 0;
+  ::freeaddrinfo(found);
+  if (connected) return Socket(static_cast<Socket::Handle>(fd));
+  if (fd >= 0) ::close(fd);
+  return silent;
+}
+
+}  // namespace blockwatch

@@ -1,0 +1,177 @@
+// A damaged store gives way to a new one; what is queued and what sources read next goes there.
+
+#include "storage/set_aside.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <filesystem>
+#include <fstream>
+
+#include "storage/event_writer.h"
+#include "storage/retention_clock.h"
+#include "storage/sqlite_internal.h"
+#include "tests/storage/store_test_support.h"
+#include "tests/support/eventually.h"
+#include "tests/support/temp_dir.h"
+
+namespace blockwatch {
+namespace {
+
+namespace fs = std::filesystem;
+using std::chrono::hours;
+
+constexpr std::int64_t kHour = 3600 * Timestamp::kTicksPerSecond;
+
+class SetAsideTest : public testing::Test {
+ protected:
+  std::string path() const { return folder_.path("events.db"); }
+  StoreOptions options(const std::string& damage = {}) const {
+    return {.path = path(), .set_aside_damaged = true, .damage = damage};
+  }
+  void fill(std::uint64_t events) {
+    value_of(value_of(Store::open({path()}))->append(records(1, events, "at the end")));
+  }
+  void overwrite() const {
+    std::ofstream(path(), std::ios::binary | std::ios::trunc) << std::string(10'000, 'x');
+  }
+
+  TempDir folder_;
+};
+
+TEST_F(SetAsideTest, KeepsTheOldFileAndBeginsAboveIt) {
+  fill(100);
+  auto store = value_of(Store::open(options("a page is damaged")));
+  EXPECT_EQ(value_of(value_of(StoreReader::open(store->set_aside()))->status()).rows, 100U);
+  auto reader = value_of(StoreReader::open(path()));
+  EXPECT_EQ(value_of(reader->position("evtx:a")), "");
+  const auto old_id = reader->event(100);
+  ASSERT_FALSE(old_id);
+  EXPECT_EQ(old_id.error().code, ErrorCode::kGone);
+  value_of(store->append(records(1, 100)));
+  const StoreStatus status = value_of(reader->status());
+  EXPECT_EQ(status.rows, 100U);
+  EXPECT_GT(status.oldest_seq, 1'000'000U);
+  EXPECT_LT(status.newest_seq, std::uint64_t{1} << 53U);
+  EXPECT_EQ(value_of(reader->tail({{}, 0, 1000, false})).list.events.size(), 100U);
+
+  const Coverage coverage = value_of(reader->coverage({}));
+  ASSERT_EQ(coverage.facts.size(), 1U);
+  const CoverageFact& fact = coverage.facts.front();
+  EXPECT_EQ(fact.kind, CoverageKind::kStoreSetAside);
+  EXPECT_EQ(fact.start, sample_event(1, Timestamp::kTicksPerSecond).time);
+  EXPECT_EQ(fact.missing_records, 100U);
+  EXPECT_NE(fact.detail.find("a page is damaged"), std::string::npos);
+  EXPECT_EQ(fact.detail.find(folder_.path("")), std::string::npos) << "names a folder";
+  ASSERT_TRUE(status.set_aside);
+  EXPECT_EQ(status.set_aside->detail, fact.detail);
+}
+
+TEST_F(SetAsideTest, TwiceInASecondOverwritesNothing) {
+  fill(1);
+  const std::string first = value_of(Store::open(options("once")))->set_aside();
+  const std::string second = value_of(Store::open(options("twice")))->set_aside();
+  EXPECT_NE(first, second);
+  EXPECT_TRUE(fs::exists(first));
+  EXPECT_TRUE(fs::exists(second));
+}
+
+TEST_F(SetAsideTest, GarbageIsSetAsideOnlyWhereAStoreWas) {
+  overwrite();
+  for (int start = 0; start < 2; ++start) {
+    auto store = Store::open(options());
+    ASSERT_FALSE(store);
+    EXPECT_EQ(store.error().code, ErrorCode::kCorrupt);
+  }
+  fs::remove(path());
+  fill(3);
+  overwrite();
+  auto store = value_of(Store::open(options()));
+  EXPECT_EQ(fs::file_size(store->set_aside()), 10'000U);
+}
+
+TEST_F(SetAsideTest, IsNotDoneUnlessAskedFor) {
+  fill(3);
+  overwrite();
+  EXPECT_EQ(Store::open({path()}).error().code, ErrorCode::kCorrupt);
+}
+
+TEST_F(SetAsideTest, TheWriterGoesOnInANewStoreWithoutOldPositions) {
+  fill(2000);
+  CommitSignal signal;
+  std::atomic<int> begun{0};
+  EventWriter writer(value_of(Store::open({path(), true, 100})), signal, {0, 0},
+                     {.open = [this](const std::string& damage) {
+                        return Store::open(options(damage));
+                      },
+                      .begun_anew = [&] { ++begun; }});
+  SqlConnection(path(), SqlConnection::Mode::kReadWrite).execute("UPDATE posting SET data = 'x'");
+  // Late events are compared with what is there, which cannot be read.
+  ASSERT_TRUE(writer.push(records(1, 50, "half way"), {}, {}));
+  EXPECT_TRUE(eventually([&] { return writer.counters().stored == 50; }));
+  EXPECT_EQ(begun, 1);
+  EXPECT_EQ(writer.epoch(), 1U);
+  auto reader = value_of(StoreReader::open(path()));
+  EXPECT_EQ(value_of(reader->position("evtx:a")), "");
+  EventBatch again = records(1, 2000, "at the end");
+  again.epoch = writer.epoch();
+  ASSERT_TRUE(writer.push(std::move(again), {}, {}));
+  EXPECT_TRUE(writer.stop());
+  EXPECT_EQ(value_of(reader->position("evtx:a")), "at the end");
+  EXPECT_EQ(value_of(reader->status()).rows, 2000U);
+}
+
+TEST_F(SetAsideTest, AWriterWithoutAStoreGetsOneLater) {
+  CommitSignal signal;
+  std::atomic<bool> there{false};
+  EventWriter writer(nullptr, signal, {0, 0},
+                     {.open = [&](const std::string&) -> Result<std::unique_ptr<Store>> {
+                        if (there) return Store::open(options());
+                        return make_error(ErrorCode::kPermission, "read-only");
+                      },
+                      .begun_anew = [] {}});
+  ASSERT_TRUE(writer.push(records(1, 5), {}, {}));
+  EXPECT_TRUE(eventually([&] { return writer.counters().failures > 1; }));
+  EXPECT_EQ(writer.counters().last_code, ErrorCode::kPermission);
+  EXPECT_GT(writer.counters().stalled_ms, 0);
+  there = true;
+  EXPECT_TRUE(eventually([&] { return writer.counters().stored == 5; }));
+  EXPECT_EQ(writer.counters().stalled_ms, 0);
+}
+
+TEST(RetentionClock, GoesWithTheSystemsClock) {
+  const RetentionClock::Steady start{};
+  const Timestamp noon{100 * kHour};
+  RetentionClock clock(std::nullopt, noon, start);
+  EXPECT_EQ(clock.look(noon, start), noon);
+  EXPECT_EQ(clock.look({noon.ticks + 50 * kHour}, start + hours(50)).ticks, 150 * kHour);
+  // A late start on the same day, a clock that is put right.
+  EXPECT_EQ(clock.look({noon.ticks + 50 * kHour + kHour / 2}, start + hours(50)).ticks,
+            150 * kHour + kHour / 2);
+}
+
+TEST(RetentionClock, BelievesAJumpAheadAfterADayOnly) {
+  const RetentionClock::Steady start{};
+  const std::int64_t year = 365 * 24 * kHour;
+  const Timestamp noon{100 * kHour};
+  RetentionClock clock(noon, {noon.ticks + year}, start);
+  EXPECT_EQ(clock.look({noon.ticks + year}, start), noon);
+  EXPECT_EQ(clock.look({noon.ticks + year + 23 * kHour}, start + hours(23)).ticks, 123 * kHour);
+  EXPECT_EQ(clock.look({noon.ticks + year + 24 * kHour}, start + hours(24)).ticks,
+            124 * kHour + year);
+}
+
+TEST(RetentionClock, AJumpThatIsPutRightWasNone) {
+  const RetentionClock::Steady start{};
+  const Timestamp noon{10'000 * kHour};
+  RetentionClock clock(noon, noon, start);
+  EXPECT_EQ(clock.look({noon.ticks + 9'000 * kHour}, start), noon);
+  EXPECT_EQ(clock.look({noon.ticks + 20 * kHour}, start + hours(20)).ticks, 10'020 * kHour);
+  // The next one has to last for a day again.
+  EXPECT_EQ(clock.look({noon.ticks + 9'000 * kHour}, start + hours(25)).ticks, 10'025 * kHour);
+  // Back: fewer events are old.
+  EXPECT_EQ(clock.look({noon.ticks - 9'000 * kHour}, start + hours(26)).ticks, 1'000 * kHour);
+}
+
+}  // namespace
+}  // namespace blockwatch
