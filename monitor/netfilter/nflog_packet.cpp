@@ -86,6 +86,23 @@ std::optional<NflogPacket> parse_nflog_packet(const netlink::Message& message) {
   return packet;
 }
 
+std::string family_name(std::uint8_t family) {
+  switch (family) {
+    case netfilter::kInet:
+      return "inet";
+    case netfilter::kIpv4:
+      return "ip";
+    case netfilter::kNetdev:
+      return "netdev";
+    case netfilter::kBridge:
+      return "bridge";
+    case netfilter::kIpv6:
+      return "ip6";
+    default:
+      return std::to_string(family);
+  }
+}
+
 std::string_view hook_name(std::uint8_t family, std::uint8_t hook) {
   constexpr std::array<std::string_view, 6> kNames{"prerouting", "input",       "forward",
                                                    "output",     "postrouting", "ingress"};
