@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <utility>
 
 namespace blockwatch {
@@ -31,6 +32,7 @@ enum : std::uint16_t {
   kGenerationId = 1,
 };
 constexpr std::uint32_t kAcceptCode = 1;
+constexpr std::string_view kCopies = "blockwatch";
 constexpr std::size_t kHeader = 4;  // struct nfgenmsg
 
 // Calls `take` with each attribute; false: they contradict themselves.
@@ -88,6 +90,26 @@ bool read_expression(Bytes bytes, LogRule& rule) {
   return false;
 }
 
+// Becomes what it is a copy of: "inet fw input 7: comment", "inet fw input policy", or a map's.
+void become_original(LogRule& rule) {
+  rule.verdict = LogRule::Verdict::kStop;
+  rule.handle = 0;
+  rule.place = rule.prefix.substr(0, rule.prefix.find(": "));
+  const std::size_t space = rule.place.rfind(' ');
+  if (space == std::string::npos) return;
+  const std::string_view last = std::string_view(rule.place).substr(space + 1);
+  const auto [end, error] = std::from_chars(last.data(), last.data() + last.size(), rule.handle);
+  const bool is_handle = error == std::errc{} && end == last.data() + last.size();
+  if (!is_handle) rule.handle = 0;
+  if (last == "policy") rule.matches_all = true;
+  if (is_handle || last == "policy") rule.place.resize(space);
+}
+
+bool mean_the_same(const LogRule& a, const LogRule& b) {
+  return a.place == b.place && a.handle == b.handle && a.verdict == b.verdict &&
+         a.matches_all == b.matches_all && a.hook == b.hook;
+}
+
 bool is_of(std::uint8_t rule_family, std::uint8_t packet_family) {
   return rule_family == packet_family ||
          (rule_family == netfilter::kInet &&
@@ -133,6 +155,8 @@ bool LogRules::add_rule(const netlink::Message& message) {
   });
   if (whole && logs) {
     rule.hook = hook_of(rule);
+    rule.place = family_name(rule.family) + ' ' + rule.table + ' ' + rule.chain;
+    if (rule.family == netfilter::kInet && rule.table == kCopies) become_original(rule);
     rules_.push_back(std::move(rule));
   }
   return whole;
@@ -154,7 +178,7 @@ const LogRule* LogRules::find(const NflogPacket& packet) const {
     if (!is_of(rule.family, packet.family) || rule.hook.value_or(packet.hook) != packet.hook) {
       continue;
     }
-    if (found != nullptr) return nullptr;
+    if (found != nullptr && !mean_the_same(*found, rule)) return nullptr;
     found = &rule;
   }
   return found;

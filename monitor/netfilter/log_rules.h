@@ -1,6 +1,9 @@
 #pragma once
 // Which nftables rule logged a packet. A packet brings the rule's prefix only; the ruleset tells
 // the rest, as far as one rule alone can have logged it. Pure.
+//
+// The table "blockwatch" of `blockwatchd firewall-log` holds copies of rules that drop. A copy lets
+// pass what it logs, and its prefix names the rule or the policy that it is a copy of.
 
 #include <cstdint>
 #include <optional>
@@ -17,7 +20,8 @@ struct LogRule {
   std::uint8_t family = 0;
   std::string table;
   std::string chain;
-  std::uint64_t handle = 0;  // unlike others in its table
+  std::string place;         // "inet fw input": family, table and chain
+  std::uint64_t handle = 0;  // unlike others in its table; 0: not known
   std::uint16_t group = 0;
   std::string prefix;
   Verdict verdict = Verdict::kNone;

@@ -19,7 +19,7 @@ enum : std::uint16_t {
   kGid = 14,
 };
 
-constexpr std::size_t kHeader = 4;  // struct nfgenmsg
+constexpr std::size_t kPacketPrologue = 4;  // struct nfgenmsg
 
 std::optional<Timestamp> time_of(netlink::Bytes bytes) {
   const auto seconds = netlink::be64(bytes);
@@ -76,14 +76,31 @@ void set(NflogPacket& packet, const netlink::Attribute& attribute) {
 }  // namespace
 
 std::optional<NflogPacket> parse_nflog_packet(const netlink::Message& message) {
-  if (message.payload.size() < kHeader) return std::nullopt;
+  if (message.payload.size() < kPacketPrologue) return std::nullopt;
   NflogPacket packet;
   packet.family = message.payload[0];
   packet.group = netlink::be16(message.payload.subspan(2)).value_or(0);
-  netlink::Reader attributes(message.payload.subspan(kHeader));
+  netlink::Reader attributes(message.payload.subspan(kPacketPrologue));
   while (const auto attribute = attributes.attribute()) set(packet, *attribute);
   if (attributes.is_damaged()) return std::nullopt;
   return packet;
+}
+
+std::string family_name(std::uint8_t family) {
+  switch (family) {
+    case netfilter::kInet:
+      return "inet";
+    case netfilter::kIpv4:
+      return "ip";
+    case netfilter::kNetdev:
+      return "netdev";
+    case netfilter::kBridge:
+      return "bridge";
+    case netfilter::kIpv6:
+      return "ip6";
+    default:
+      return std::to_string(family);
+  }
 }
 
 std::string_view hook_name(std::uint8_t family, std::uint8_t hook) {

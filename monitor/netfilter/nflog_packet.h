@@ -45,6 +45,8 @@ std::optional<NflogPacket> parse_nflog_packet(const netlink::Message& message);
 inline constexpr std::uint16_t kNflogPacketType = 4 << 8;
 inline constexpr std::uint16_t kNflogConfigType = 4 << 8 | 1;
 
+// "inet", "ip", ... as nft writes it; the number where it has no name.
+std::string family_name(std::uint8_t family);
 // "input", "forward", "output", ...; empty for a number without a name.
 std::string_view hook_name(std::uint8_t family, std::uint8_t hook);
 std::optional<Direction> direction_of(const NflogPacket& packet);

@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <array>
 
+#include "monitor/netfilter/netlink.h"
+
 namespace blockwatch {
 namespace {
 
-using Bytes = std::span<const std::uint8_t>;
+using netlink::Bytes;
 
 // IANA numbers.
 constexpr std::uint8_t kHopByHop = 0;

@@ -68,29 +68,12 @@ std::string_view default_origin(const LogRule& rule, const Event& event) {
   return {};
 }
 
-std::string family_name(std::uint8_t family) {
-  switch (family) {
-    case netfilter::kInet:
-      return "inet";
-    case netfilter::kIpv4:
-      return "ip";
-    case netfilter::kNetdev:
-      return "netdev";
-    case netfilter::kBridge:
-      return "bridge";
-    case netfilter::kIpv6:
-      return "ip6";
-    default:
-      return std::to_string(family);
-  }
-}
-
 void set_rule(const LogRule& rule, Event& event, RawList& raw, TextArena& text) {
-  const std::string place = family_name(rule.family) + ' ' + rule.table + ' ' + rule.chain;
-  raw.add("rule", place + " handle " + std::to_string(rule.handle));
-  event.filter_id = rule.handle;
+  raw.add("rule",
+          rule.handle == 0 ? rule.place : rule.place + " handle " + std::to_string(rule.handle));
+  if (rule.handle != 0) event.filter_id = rule.handle;
   event.filter_origin = default_origin(rule, event);
-  if (event.filter_origin.empty()) event.filter_origin = text.copy(place);
+  if (event.filter_origin.empty()) event.filter_origin = text.copy(rule.place);
 }
 
 void list_packet(const NflogPacket& packet, const PacketContext& context, RawList& raw) {

@@ -79,6 +79,36 @@ TEST_F(LogRulesTest, VerdictsAndConditions) {
   EXPECT_FALSE(find("reject")->matches_all);
 }
 
+TEST_F(LogRulesTest, ACopyStandsForTheRuleThatItsPrefixNames) {
+  add(chain_message(netfilter::kInet, "blockwatch", "inet/fw/input", netfilter::kLocalIn));
+  const auto copy = [&](const std::string& chain, std::uint64_t handle, const std::string& prefix) {
+    add(rule_message(netfilter::kInet, "blockwatch", chain, handle, [&](netlink::Writer& writer) {
+      if (prefix != "inet fw input policy") put_expression(writer, "cmp");
+      put_log(writer, 8470, prefix);
+      put_verdict(writer, kAccept);
+    }));
+  };
+  copy("inet/fw/input", 3, "inet fw input 71: no telnet: 23");
+  copy("inet/fw/input", 4, "inet fw input policy");
+  copy("inet/fw/input", 5, "inet fw input policy");  // also where a goto ends
+  copy("dropped/1", 6, "ip nat @ports");
+  const LogRule* rule = find("inet fw input 71: no telnet: 23");
+  ASSERT_NE(rule, nullptr);
+  EXPECT_EQ(rule->handle, 71U);
+  EXPECT_EQ(rule->place, "inet fw input");
+  EXPECT_EQ(rule->verdict, LogRule::Verdict::kStop);
+  EXPECT_FALSE(rule->matches_all);
+  rule = find("inet fw input policy");
+  ASSERT_NE(rule, nullptr);
+  EXPECT_EQ(rule->handle, 0U);
+  EXPECT_EQ(rule->place, "inet fw input");
+  EXPECT_TRUE(rule->matches_all && rule->hook);
+  rule = find("ip nat @ports");
+  ASSERT_NE(rule, nullptr);
+  EXPECT_EQ(rule->place, "ip nat @ports");
+  EXPECT_EQ(rule->handle, 0U);
+}
+
 TEST_F(LogRulesTest, RulesThatLogToTheKernelsLogAreNotOurs) {
   EXPECT_TRUE(add(rule_message(netfilter::kIpv4, "t", "c", 1, [](netlink::Writer& writer) {
     put_expression(writer, "log",
