@@ -5,7 +5,10 @@ packages_build="g++ cmake ninja-build pkg-config libcpp-httplib-dev libsqlitecpp
   nlohmann-json3-dev libpugixml-dev libdeflate-dev zlib1g-dev libcli11-dev libspdlog-dev libexpected-dev
   libssl-dev libbrotli-dev libgtest-dev libgmock-dev"
 packages_test="ccache clang-14 clang-tidy-14 clang-format-14 libclang-rt-14-dev curl jq sqlite3 libevtx-utils
-  python3 python3-evtx python3-yaml python3-jsonschema default-jre-headless valgrind"
+  python3 python3-evtx python3-yaml python3-jsonschema default-jre-headless valgrind openssl strace nftables iproute2
+  systemd dpkg-dev groff-base slowhttptest hey sqlmap zzuf chromium"
+# A clean Debian to install the package in.
+packages_install="debootstrap systemd-container"
 # The Windows program: a compiler, what the libraries' sources are made ready with, and Wine to run its tests.
 packages_windows="g++-mingw-w64-x86-64-posix dpkg-dev make python3 tcl wine64"
 packages_bench="python3 libevtx-utils python3-evtx sqlite3 jq nginx-light wrk valgrind"

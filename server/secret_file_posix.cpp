@@ -30,15 +30,21 @@ std::filesystem::path folder_of(const std::filesystem::path& path) {
 
 // Who may write there may put an old file back, or take this one away. Where the sticky bit is set
 // (/tmp) only the owner of a file may.
-Result<void> check_folder(const std::filesystem::path& path) {
+Result<void> check_folder(const std::filesystem::path& path, uid_t owner) {
   const std::filesystem::path folder = folder_of(path);
   struct stat status {};
   if (::stat(folder.c_str(), &status) != 0) return failure(folder);
-  const bool ours = status.st_uid == ::geteuid() || status.st_uid == 0;
+  const bool ours = status.st_uid == owner || status.st_uid == 0;
   const bool others_write = (status.st_mode & 022U) != 0 && (status.st_mode & S_ISVTX) == 0;
   if (ours && !others_write) return {};
   return make_error(ErrorCode::kPermission,
                     path.string() + ": others may write in its folder " + folder.string());
+}
+
+uid_t uid_of(SecretOwner owner, const std::filesystem::path& path) {
+  struct stat folder {};
+  const bool asked = owner == SecretOwner::kFolder && ::geteuid() == 0;
+  return asked && ::stat(folder_of(path).c_str(), &folder) == 0 ? folder.st_uid : ::geteuid();
 }
 
 FileStamp to_stamp(const struct stat& status) {
@@ -84,7 +90,9 @@ std::optional<FileStamp> stamp_of(const std::filesystem::path& path) {
   return to_stamp(status);
 }
 
-Result<std::optional<SecretFile>> read_secret_file(const std::filesystem::path& path) {
+Result<std::optional<SecretFile>> read_secret_file(const std::filesystem::path& path,
+                                                   SecretOwner owner) {
+  const uid_t uid = uid_of(owner, path);
   // O_NONBLOCK: a FIFO in its place must not hold us; it is refused below.
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK));
   if (!file.valid()) {
@@ -99,14 +107,14 @@ Result<std::optional<SecretFile>> read_secret_file(const std::filesystem::path& 
   if (!S_ISREG(status.st_mode)) {
     return make_error(ErrorCode::kPermission, path.string() + ": is not a plain file");
   }
-  if (status.st_uid != ::geteuid()) {
+  if (status.st_uid != uid) {
     return make_error(ErrorCode::kPermission, path.string() + ": belongs to another user");
   }
   if ((status.st_mode & 077U) != 0) {
     return make_error(ErrorCode::kPermission,
                       path.string() + ": may be read by others; expected mode 0600");
   }
-  if (auto safe = check_folder(path); !safe) return tl::unexpected<Error>(safe.error());
+  if (auto safe = check_folder(path, uid); !safe) return tl::unexpected<Error>(safe.error());
   SecretFile result;
   result.stamp = to_stamp(status);
   if (result.stamp.size > kMaxSecretFileBytes) {
@@ -126,15 +134,18 @@ Result<std::optional<SecretFile>> read_secret_file(const std::filesystem::path& 
   return std::optional<SecretFile>(std::move(result));
 }
 
-Result<void> replace_secret_file(const std::filesystem::path& path, std::string_view text) {
-  if (auto safe = check_folder(path); !safe) return safe;
+Result<void> replace_secret_file(const std::filesystem::path& path, std::string_view text,
+                                 SecretOwner owner) {
+  const uid_t uid = uid_of(owner, path);
+  if (auto safe = check_folder(path, uid); !safe) return safe;
   const auto temporary = temporary_name(path);
   if (!temporary) return tl::unexpected<Error>(temporary.error());
   {
     const Descriptor file(
         ::open(temporary->c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
     if (!file.valid()) return failure(*temporary);
-    if (!write_all(file.get(), text) || ::fsync(file.get()) != 0) {
+    const bool given = uid == ::geteuid() || ::fchown(file.get(), uid, static_cast<gid_t>(-1)) == 0;
+    if (!given || !write_all(file.get(), text) || ::fsync(file.get()) != 0) {
       auto error = failure(*temporary);
       ::unlink(temporary->c_str());
       return error;

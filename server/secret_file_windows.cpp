@@ -92,7 +92,8 @@ std::optional<FileStamp> stamp_of(const std::filesystem::path& path) {
                    join(data.nFileSizeHigh, data.nFileSizeLow), 0};
 }
 
-Result<std::optional<SecretFile>> read_secret_file(const std::filesystem::path& path) {
+Result<std::optional<SecretFile>> read_secret_file(const std::filesystem::path& path,
+                                                   SecretOwner /*owner*/) {
   const auto stamp = stamp_of(path);
   if (!stamp) return std::optional<SecretFile>{};
   const DWORD attributes = ::GetFileAttributesW(path.c_str());
@@ -127,7 +128,8 @@ Result<std::optional<SecretFile>> read_secret_file(const std::filesystem::path& 
   return std::optional<SecretFile>(std::move(result));
 }
 
-Result<void> replace_secret_file(const std::filesystem::path& path, std::string_view text) {
+Result<void> replace_secret_file(const std::filesystem::path& path, std::string_view text,
+                                 SecretOwner /*owner*/) {
   if (auto safe = check_folder(path); !safe) return safe;
   std::array<unsigned char, 8> bytes{};
   if (!fill_random(bytes.data(), bytes.size())) {

@@ -114,6 +114,7 @@ bool is_fit_name(std::string_view name) {
 }  // namespace
 
 struct TokenStore::State {
+  SecretOwner owner = SecretOwner::kSelf;
   std::optional<FileStamp> stamp;
   std::vector<Entry> entries;
 
@@ -124,7 +125,7 @@ struct TokenStore::State {
     // Kept also when the file is unfit: it is looked at again when it changes, not at each request.
     stamp = current;
     entries.clear();
-    auto file = read_secret_file(path);
+    auto file = read_secret_file(path, owner);
     if (!file) return tl::unexpected<Error>(file.error());
     if (!*file) return {};
     auto parsed = parse_file((*file)->text, to_utf8(path));
@@ -140,7 +141,7 @@ struct TokenStore::State {
   }
 
   Result<void> save(const std::filesystem::path& path) {
-    auto saved = replace_secret_file(path, to_text(entries));
+    auto saved = replace_secret_file(path, to_text(entries), owner);
     stamp = saved ? stamp_of(path) : FileStamp{-1, 0, 0};
     return saved;
   }
@@ -167,13 +168,16 @@ bool TokenInfo::allows(TokenScope scope) const {
 
 bool looks_like_token(std::string_view text) { return looks_like_secret(text, kTokenPrefix); }
 
-TokenStore::TokenStore(std::filesystem::path path)
-    : path_(std::move(path)), state_(std::make_unique<State>()) {}
+TokenStore::TokenStore(std::filesystem::path path, SecretOwner owner)
+    : path_(std::move(path)), state_(std::make_unique<State>()) {
+  state_->owner = owner;
+}
 
 TokenStore::~TokenStore() = default;
 
-Result<std::unique_ptr<TokenStore>> TokenStore::open(std::filesystem::path path) {
-  std::unique_ptr<TokenStore> store(new TokenStore(std::move(path)));
+Result<std::unique_ptr<TokenStore>> TokenStore::open(std::filesystem::path path,
+                                                     SecretOwner owner) {
+  std::unique_ptr<TokenStore> store(new TokenStore(std::move(path), owner));
   if (auto loaded = store->state_->load(store->path_); !loaded) {
     return tl::unexpected<Error>(loaded.error());
   }

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "server/secret_file.h"
 #include "storage/result.h"
 
 namespace blockwatch {
@@ -42,7 +43,8 @@ class TokenStore {
  public:
   // kPermission: the file is a link, not a plain file, another user's, or readable by others;
   // kCorrupt: not a token file; kIo.
-  static Result<std::unique_ptr<TokenStore>> open(std::filesystem::path path);
+  static Result<std::unique_ptr<TokenStore>> open(std::filesystem::path path,
+                                                  SecretOwner owner = SecretOwner::kSelf);
 
   ~TokenStore();
 
@@ -65,7 +67,7 @@ class TokenStore {
 
  private:
   struct State;
-  explicit TokenStore(std::filesystem::path path);
+  TokenStore(std::filesystem::path path, SecretOwner owner);
 
   std::filesystem::path path_;
   mutable std::mutex mutex_;

@@ -61,7 +61,7 @@ int run_token(const TokenConfig& config) {
     if (!db_path) return report_error(db_path.error());
     path = resolve_token_path({}, *db_path);
   }
-  auto tokens = TokenStore::open(to_path(path));
+  auto tokens = TokenStore::open(to_path(path), SecretOwner::kFolder);
   if (!tokens) return report_error(tokens.error());
   switch (config.verb) {
     case TokenConfig::Verb::kCreate:
