@@ -69,6 +69,17 @@ table inet guard {
 }
 """
 
+SILENT_RULES = """
+table inet guard {
+  chain input {
+    type filter hook input priority 0; policy drop;
+    iifname "lo" accept
+    meta nfproto ipv6 accept
+    tcp dport 9000-9999 drop comment "no test ports"
+  }
+}
+"""
+
 
 class NflogTest(unittest.TestCase):
     def setUp(self):
@@ -266,6 +277,18 @@ class NflogTest(unittest.TestCase):
         events = {e["local_port"]: e for e in self.expect_rows(server, 2)}
         self.assertEqual([events[9001][k] for k in ("reason", "filter_origin")], ["default-inbound", "Default Inbound"])
         self.assertEqual([events[9002][k] for k in ("reason", "filter_origin")], ["rule", "inet guard refuse"])
+
+    def test_copies_of_rules_that_do_not_log_tell_of_these(self):
+        net.load_rules(SILENT_RULES)
+        rules = json.loads(net.run("nft", "-j", "list", "ruleset"))["nftables"]
+        handle, = [item["rule"]["handle"] for item in rules if item.get("rule", {}).get("comment")]
+        net.run(PROGRAM, "firewall-log", "enable", "--apply")
+        server = self.following()
+        self.send_from_peer(("tcp", OURS, 9001), ("udp", OURS, 9002))
+        blocked, refused = (self.expect_rows(server, 1, f"local_port={port}")[0] for port in (9001, 9002))
+        fields = ("event_id", "filter_id", "filter_origin", "reason")
+        self.assertEqual([blocked[f] for f in fields], [5157, handle, "inet guard input", "rule"])
+        self.assertEqual([refused[f] for f in fields], [5157, None, "Default Inbound", "default-inbound"])
 
     def test_a_group_has_one_listener_and_the_second_is_told(self):
         self.following()
