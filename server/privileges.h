@@ -8,9 +8,9 @@
 namespace blockwatch {
 
 struct NeededRights {
-  std::string user;          // whom to become; empty: stay who we are
-  bool net_admin = false;    // firewall logs of the kernel
-  bool read_others = false;  // event files that belong to others; not together with `user`
+  std::string user;           // whom to become; empty: stay who we are
+  bool firewall_log = false;  // of the kernel, and whose packets they were
+  bool read_others = false;   // event files that belong to others; not together with `user`
 };
 
 // Before any thread is made: threads inherit it. Files that are made from here on are the user's

@@ -28,8 +28,10 @@ tl::unexpected<Error> failure(const char* what) {
 constexpr std::uint64_t bit(unsigned capability) { return std::uint64_t{1} << capability; }
 
 std::uint64_t kept(const NeededRights& needed) {
-  return (needed.net_admin ? bit(CAP_NET_ADMIN) : 0) |
-         (needed.read_others ? bit(CAP_DAC_READ_SEARCH) : 0);
+  // Whose packet it was stands in the folders of other users' processes.
+  const std::uint64_t firewall =
+      bit(CAP_NET_ADMIN) | bit(CAP_SYS_PTRACE) | bit(CAP_DAC_READ_SEARCH);
+  return (needed.firewall_log ? firewall : 0) | (needed.read_others ? bit(CAP_DAC_READ_SEARCH) : 0);
 }
 
 using CapabilityWords = std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3>;

@@ -31,7 +31,7 @@ NeededRights rights_for(const ServeConfig& config) {
                                [&](const std::string& spec) { return spec.starts_with(kind); });
   };
   return {.user = config.user,
-          .net_admin = has("nflog:") || has("auto"),
+          .firewall_log = has("nflog:") || has("auto"),
           .read_others = config.user.empty() && (has("evtx:") || has("dir:"))};
 }
 

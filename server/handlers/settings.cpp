@@ -91,7 +91,7 @@ http::Response change_settings(ApiContext& context, const http::Request& request
                            {}});
   }
   if (!view) return error_answer(view.error());
-  spdlog::info("settings: changed by token {}: {}", request.token, body->dump());
+  spdlog::info("settings: changed by token {}: {}", request.token.name, body->dump());
   return object_answer(to_json(*view));
 }
 

@@ -15,10 +15,10 @@ from daemon import Daemon  # noqa: E402 (found by the path above)
 
 STACK_KB = 1024  # a thread's on Windows
 MEMORY_KB = 50_000
+LONG = os.environ.get("BLOCKWATCH_HOSTILE", "short") == "long"
 # Exact in the long form, on a quiet machine; the short one, which runs anywhere, only finds what is far off.
 TIME_FACTOR = 1 if LONG else 5
 HEALTH_P99_MS = 100 * TIME_FACTOR
-LONG = os.environ.get("BLOCKWATCH_HOSTILE", "short") == "long"
 PROGRAM = os.environ.get("BLOCKWATCHD", "")
 
 
