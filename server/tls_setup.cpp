@@ -55,7 +55,7 @@ std::vector<std::string> names_of(const ServeConfig& config) {
   }
   for (const std::string& host : config.extra_hosts) names.push_back(name_of(host));
   std::ranges::sort(names);
-  names.erase(std::ranges::unique(names).begin(), names.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
   std::erase(names, "");
   return names;
 }

@@ -9,7 +9,7 @@ namespace blockwatch::handlers {
 namespace {
 
 // In the order of BackupState.
-constexpr std::array<std::string_view, 3> kStates{"running", "done", "failed"};
+constexpr std::array<std::string_view, 3> kBackupStates{"running", "done", "failed"};
 
 Json time_or_null(const std::optional<Timestamp>& time) {
   return time ? Json(format_rfc3339(*time)) : Json(nullptr);
@@ -17,7 +17,7 @@ Json time_or_null(const std::optional<Timestamp>& time) {
 
 Json to_json(const BackupJob& job) {
   return {{"id", job.name},
-          {"state", kStates.at(static_cast<std::size_t>(job.state))},
+          {"state", kBackupStates.at(static_cast<std::size_t>(job.state))},
           {"file", "backup-" + job.name + ".db"},
           {"bytes", job.bytes},
           {"total_bytes", job.total_bytes},
