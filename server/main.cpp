@@ -1,4 +1,3 @@
-#include <iostream>
 #include <string>
 #include <vector>
 
@@ -25,11 +24,6 @@ struct Runner {
 };
 
 }  // namespace
-
-int report_error(const Error& error) {
-  std::cerr << "blockwatchd: " << error.message << '\n';
-  return error.code == ErrorCode::kInvalidArgument ? kExitUsage : kExitFailure;
-}
 
 int run_program(const std::vector<std::string>& arguments) {
   prepare_output();

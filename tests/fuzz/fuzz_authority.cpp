@@ -26,7 +26,8 @@ bool is_ours(std::string_view authority) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace blockwatch;
   static const auto tokens = TokenStore::open("/nonexistent/tokens");
-  static const Access access({{"desk.lan", "far.lan:99"}, false}, **tokens);
+  static Sessions sessions;
+  static const Access access({{"desk.lan", "far.lan:99"}, false}, **tokens, sessions);
   const std::string_view text(reinterpret_cast<const char*>(data), size);
 
   AccessRequest request;

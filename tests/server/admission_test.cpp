@@ -70,7 +70,8 @@ class AdmissionTest : public ApiTest {
     const auto head = parse_request_head(text + "\r\n");
     if (!head) return head.error().status;
     const auto identify = [&sent] { return PeerIdentity{sent.peer, "uid 7"}; };
-    const Admission admission = admit(*head, *router_, access, "127.0.0.1", identify, 8470);
+    const Admission admission =
+        admit(*head, *router_, access, "127.0.0.1", identify, {.port = 8470});
     EXPECT_NE(admission.route != nullptr, admission.answer.has_value()) << sent.target;
     EXPECT_EQ(admission.refused, admission.answer && admission.answer->status >= 400);
     return admission.answer ? admission.answer->status : 200;

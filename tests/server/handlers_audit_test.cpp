@@ -284,7 +284,8 @@ TEST_F(AuditApi, TellsWhyTheSystemRefuses) {
     ASSERT_TRUE(store);
     AuditKeeper keeper(std::make_unique<RefusingPolicy>(one.code), std::move(*store),
                        folder_.path("other"));
-    ApiContext context{*readers_, commits_, imports_, *streams_, keeper, {}, {}, {}, {}};
+    ApiContext context{*readers_,  commits_, imports_, *streams_, keeper, *backups_,
+                       *settings_, {},       {},       {},        {}};
     http::Request wish = request("PATCH", kConnection, {{"If-Match", "*"}});
     wish.path_values = {{"subcategory", "filtering-platform-connection"}};
     std::string body = R"({"failure":true})";

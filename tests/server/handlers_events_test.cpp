@@ -300,7 +300,8 @@ TEST_F(Events, UnknownIdsAndDeletedOnes) {
 TEST_F(Events, AStoreThatIsGoneIsAnErrorWithoutItsPath) {
   ReaderPool nowhere(folder_.path("missing.db"));
   EventStreams streams(nowhere, commits_);
-  ApiContext context{nowhere, commits_, imports_, streams, *audit_, {}, {}, {}, {}};
+  ApiContext context{nowhere,    commits_, imports_, streams, *audit_, *backups_,
+                     *settings_, {},       {},       {},      {}};
   Router router(make_routes(context));
   for (const char* target :
        {"/api/v1/events", "/api/v1/events?format=csv", "/api/v1/events?after=1", "/api/v1/events/1",

@@ -149,7 +149,8 @@ TEST_F(Api, CoverageTellsWhatIsMissing) {
 TEST_F(Api, SourcesRunningAndRemembered) {
   store(1, 3, "evtx:a.evtx");
   store(4, 5, "evtx:old.evtx");
-  sources_ = {{"evtx:a.evtx", "following", 219, 1.5, ""}, {"stdin:xml", "failed", {}, 0, "no"}};
+  sources_ = {{.name = "evtx:a.evtx", .state = "following", .lag_ms = 219, .rate_per_s = 1.5},
+              {.name = "stdin:xml", .state = "failed", .last_error = "no"}};
   Json list = get_json("/api/v1/sources")["sources"];
   ASSERT_EQ(list.size(), 3U);
   EXPECT_EQ(list[0]["name"], "evtx:a.evtx");
@@ -205,7 +206,8 @@ TEST_F(Api, HealthNamesEachCheck) {
 TEST_F(Api, MetricsAreWellFormedAndBounded) {
   for (std::uint64_t i = 0; i < 20; ++i) store(i * 2 + 1, i * 2 + 2, "evtx:" + std::to_string(i));
   service_.version = "1.2.3";
-  sources_ = {{"evtx:a", "failed", 1500, 0, "x"}, {"evtx:b", "following", 10, 0, ""}};
+  sources_ = {{.name = "evtx:a", .state = "failed", .lag_ms = 1500, .last_error = "x"},
+              {.name = "evtx:b", .state = "following", .lag_ms = 10}};
   checks_ = {{"store", true, "", {}}};
   http::Response response = get("/metrics");
   EXPECT_EQ(response.content_type, "text/plain; version=0.0.4; charset=utf-8");
