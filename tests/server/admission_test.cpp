@@ -251,7 +251,9 @@ TEST_F(AdmissionTest, TakesTicketsWhereTheClientCannotSendHeaders) {
     sent.target += "?ticket=" + *ticket;
     const bool open = route.permission == Permission::kNothing || route.streams;
     EXPECT_EQ(status(sent, fresh), open ? 200 : 401) << name_of(route);
-    if (route.streams) EXPECT_EQ(status(sent, fresh), 401) << "once";
+    if (route.streams) {
+      EXPECT_EQ(status(sent, fresh), 401) << "once";
+    }
   }
 }
 

@@ -106,6 +106,7 @@ TEST_F(Keeping, WhatTheCommandLineSaysStays) {
 
 TEST_F(Keeping, ABackupIsMadeListedAndFoundAgain) {
   store(1, 50);
+  ASSERT_TRUE(audit_->trail().last_policy());  // the trail is there from its first use on
   EXPECT_EQ(get_json("/api/v1/backups"), (Json{{"backups", Json::array()}}));
   const auto answer = change("POST", "/api/v1/backups", R"({"name": "before-update"})");
   EXPECT_EQ(answer.status, 202);

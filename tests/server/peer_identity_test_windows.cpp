@@ -22,7 +22,6 @@ class PeerIdentityTest : public testing::TestWithParam<int> {
     listener_ = ::socket(GetParam(), SOCK_STREAM, 0);
     sockaddr_storage address{};
     int size = sizeof address;
-    address.ss_family = static_cast<ADDRESS_FAMILY>(GetParam());
     if (GetParam() == AF_INET) {
       sockaddr_in v4{};
       v4.sin_family = AF_INET;
