@@ -30,22 +30,26 @@ Json to_json(const SettingsView& view) {
 }
 
 template <class Number, class Allowed>
-std::optional<std::optional<Number>> take_number(BodyMembers& members, const char* name,
-                                                 const char* expected, const Allowed& allowed) {
+void take_number(BodyMembers& members, const char* name, const char* expected,
+                 const Allowed& allowed, std::optional<std::optional<Number>>& wish) {
   const Json* value = members.find(name);
-  if (value == nullptr) return std::nullopt;
-  if (value->is_null()) return std::optional<Number>();
-  if (value->is_number_unsigned() && allowed(value->template get<std::uint64_t>())) {
-    return std::optional(value->template get<Number>());
+  if (value == nullptr) return;
+  if (value->is_null()) {
+    wish.emplace();
+  } else if (value->is_number_unsigned() && allowed(value->template get<std::uint64_t>())) {
+    wish.emplace(value->template get<Number>());
+  } else {
+    members.fault(name, expected);
   }
-  members.fault(name, expected);
-  return std::nullopt;
 }
 
-std::optional<std::optional<std::uint8_t>> take_record(BodyMembers& members) {
+void take_record(BodyMembers& members, std::optional<std::optional<std::uint8_t>>& wish) {
   const Json* value = members.find("record");
-  if (value == nullptr) return std::nullopt;
-  if (value->is_null()) return std::optional<std::uint8_t>();
+  if (value == nullptr) return;
+  if (value->is_null()) {
+    wish.emplace();
+    return;
+  }
   ActionSet set;
   const bool right = value->is_array() && std::ranges::all_of(*value, [&set](const Json& word) {
                        const auto action = word.is_string()
@@ -54,9 +58,11 @@ std::optional<std::optional<std::uint8_t>> take_record(BodyMembers& members) {
                        if (action) set.add(*action);
                        return action.has_value();
                      });
-  if (right && set.bits != 0) return std::optional(set.bits);
-  members.fault("record", "a list of block, drop, permit, or null");
-  return std::nullopt;
+  if (right && set.bits != 0) {
+    wish.emplace(set.bits);
+  } else {
+    members.fault("record", "a list of block, drop, permit, or null");
+  }
 }
 
 }  // namespace
@@ -74,13 +80,14 @@ http::Response change_settings(ApiContext& context, const http::Request& request
   if (!body) return std::move(body.error());
   BodyMembers members(*body);
   SettingsPatch patch;
-  patch.retention_days = take_number<std::uint32_t>(
+  take_number(
       members, "retention_days", "a number of days up to 36500, 0 for ever, or null",
-      [](std::uint64_t days) { return days <= kMostDays; });
-  patch.max_db_size = take_number<std::uint64_t>(
+      [](std::uint64_t days) { return days <= kMostDays; }, patch.retention_days);
+  take_number(
       members, "max_db_size", "bytes from 1048576 on, 0 for no bound, or null",
-      [](std::uint64_t bytes) { return bytes == 0 || (bytes >= kSmallestDb && bytes <= kMaxSeq); });
-  patch.record = take_record(members);
+      [](std::uint64_t bytes) { return bytes == 0 || (bytes >= kSmallestDb && bytes <= kMaxSeq); },
+      patch.max_db_size);
+  take_record(members, patch.record);
   if (auto faults = members.end(); !faults.empty()) return body_fault(std::move(faults));
   const auto view = context.settings.change(patch);
   if (!view && view.error().code == ErrorCode::kConflict) {
