@@ -400,7 +400,7 @@ class EventWriter::Impl {
 
   std::unique_ptr<Store> store_;  // the writer's thread only; null: to be opened
   CommitSignal& signal_;
-  RetentionOptions retention_;    // the writer's thread only
+  RetentionOptions retention_;  // the writer's thread only
   const StoreSupply supply_;
   std::atomic<std::uint64_t> epoch_{0};
   // The writer's thread only, as what follows. What the store must be opened without; empty:

@@ -55,10 +55,9 @@ class EventWriter {
   EventWriter& operator=(const EventWriter&) = delete;
 
   // Waits while the queue is full (kMaxQueuedEvents, kMaxQueuedBatches), until `stop`. False: the
-  // batch was not taken. Where there is room it is taken after `stop` too: the last of a source that
-  // cannot be read anew.
-  // A batch that was taken is committed, tried again as long as the store fails (disk full, locked)
-  // until the program stops.
+  // batch was not taken. Where there is room it is taken after `stop` too: the last of a source
+  // that cannot be read anew. A batch that was taken is committed, tried again as long as the store
+  // fails (disk full, locked) until the program stops.
   bool push(EventBatch batch, Done done, const std::stop_token& stop);
 
   // Takes no more, commits what is queued (at most `drain_ms`), ends the thread. Idempotent.

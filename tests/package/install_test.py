@@ -57,8 +57,12 @@ def main():
     root = os.path.join(folder, "root")
     try:
         started = time.monotonic()
-        run("debootstrap", "--variant=minbase", "--include=systemd,systemd-sysv,curl,jq,nftables,python3-minimal",
-            "bookworm", root)
+        made = subprocess.run(["debootstrap", "--variant=minbase",
+                               "--include=systemd,systemd-sysv,curl,jq,nftables,python3-minimal", "bookworm", root],
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=900, check=False)
+        if made.returncode:
+            print("skipped: no clean Debian could be fetched: " + made.stdout[-500:])
+            return SKIPPED
         print(f"a clean Debian after {time.monotonic() - started:.0f} s", flush=True)
         run("cpack", "--config", os.path.join(BUILD, "CPackConfig.cmake"), "-B", os.path.join(root, "root"))
         package = next(name for name in os.listdir(os.path.join(root, "root")) if name.endswith(".deb"))

@@ -100,11 +100,10 @@ TEST_F(SetAsideTest, TheWriterGoesOnInANewStoreWithoutOldPositions) {
   fill(2000);
   CommitSignal signal;
   std::atomic<int> begun{0};
-  EventWriter writer(value_of(Store::open({path(), true, 100})), signal, {0, 0},
-                     {.open = [this](const std::string& damage) {
-                        return Store::open(options(damage));
-                      },
-                      .begun_anew = [&] { ++begun; }});
+  EventWriter writer(
+      value_of(Store::open({path(), true, 100})), signal, {0, 0},
+      {.open = [this](const std::string& damage) { return Store::open(options(damage)); },
+       .begun_anew = [&] { ++begun; }});
   SqlConnection(path(), SqlConnection::Mode::kReadWrite).execute("UPDATE posting SET data = 'x'");
   // Late events are compared with what is there, which cannot be read.
   ASSERT_TRUE(writer.push(records(1, 50, "half way"), {}, {}));
