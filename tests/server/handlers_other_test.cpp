@@ -354,7 +354,7 @@ TEST_F(Api, RoutesWithoutParametersRefuseThem) {
 
 TEST_F(Api, OnlyChangesNeedMoreThanReading) {
   // What a reader may have made for itself; a code is what opens a session.
-  const std::map<std::string, Permission> of_readers{{"/api/v1/session-codes", Permission::kRead},
+  const std::map<std::string_view, Permission> of_readers{{"/api/v1/session-codes", Permission::kRead},
                                                      {"/api/v1/stream-tickets", Permission::kRead},
                                                      {"/api/v1/session", Permission::kNothing}};
   for (const Route& route : router_->routes()) {
