@@ -329,7 +329,8 @@ class NflogSource final : public EventSource {
         name_(std::string(winlog::kNflogSource) + std::to_string(options.group)) {}
 
   const std::string& name() const override { return name_; }
-  bool rereads() const override { return false; }
+  // Nothing can be read again, but the source itself tells, from its position, what nobody heard.
+  bool rereads() const override { return true; }
 
   Result<void> run(const PositionFn& position_of, const BatchFn& emit, SourceReport& report,
                    std::stop_token stop) override {
