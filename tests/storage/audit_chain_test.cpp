@@ -13,6 +13,12 @@ namespace {
 
 const std::string kZeros(64, '0');
 
+// Where mingw's library is used, copy_file() cannot overwrite.
+void replace(const std::filesystem::path& from, const std::filesystem::path& to) {
+  std::filesystem::remove(to);
+  std::filesystem::copy_file(from, to);
+}
+
 class AuditChainTest : public testing::Test {
  protected:
   void SetUp() override { open(kKeptAuditEntries); }
@@ -137,14 +143,12 @@ TEST_F(AuditChainTest, NoticesWhatWasEditedAddedOrRemoved) {
            "INSERT OR REPLACE INTO anchor VALUES(0, 0, 'x')",
        }) {
     store_.reset();
-    std::filesystem::copy_file(path(), folder_.path("kept"),
-                               std::filesystem::copy_options::overwrite_existing);
+    replace(path(), folder_.path("kept"));
     edit(sql);
     open(kKeptAuditEntries);
     EXPECT_NE(fault(), "") << sql;
     store_.reset();
-    std::filesystem::copy_file(folder_.path("kept"), path(),
-                               std::filesystem::copy_options::overwrite_existing);
+    replace(folder_.path("kept"), path());
     open(kKeptAuditEntries);
     ASSERT_EQ(fault(), "");
   }
