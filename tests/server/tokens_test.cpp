@@ -223,7 +223,10 @@ TEST_F(TokensTest, RefusesFilesThatAreNoTokenFiles) {
 TEST_F(TokensTest, NeedsItsFolder) {
   auto store = TokenStore::open(folder_.path("missing/tokens.json"));
   ASSERT_TRUE(store);
-  EXPECT_EQ((*store)->create("a", {TokenScope::kRead}).error().code, ErrorCode::kIo);
+  // Windows cannot tell who may write in a folder that is not there.
+  const auto made = (*store)->create("a", {TokenScope::kRead});
+  ASSERT_FALSE(made);
+  EXPECT_TRUE(made.error().code == ErrorCode::kIo || made.error().code == ErrorCode::kPermission);
 }
 
 }  // namespace
