@@ -20,6 +20,7 @@ from blockwatch_server import Server, eventually, sse_frames  # noqa: E402
 from wine_doubles import install_doubles  # noqa: E402
 
 blockwatch_server.STOP_SIGNAL = signal.SIGINT
+blockwatch_server.SHOWS_TOKEN = True
 RUNNER, PREFIX, ADVAPI32, WEVTAPI = sys.argv[1:5]
 del sys.argv[1:5]
 

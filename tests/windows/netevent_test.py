@@ -20,6 +20,7 @@ import blockwatch_server  # noqa: E402
 from blockwatch_server import Server, eventually  # noqa: E402
 
 blockwatch_server.STOP_SIGNAL = signal.SIGINT
+blockwatch_server.SHOWS_TOKEN = True
 RUNNER, PREFIX, FWPUCLNT, OLD_FWPUCLNT, WEVTAPI = sys.argv[1:6]
 del sys.argv[1:6]
 SYSTEM32 = Path(PREFIX) / "drive_c/windows/system32"

@@ -19,6 +19,7 @@ from blockwatch_server import eventually, rendered_events, sse_frames  # noqa: E
 
 # Wine makes a Ctrl+C of it. SIGTERM is to Wine what ending a task is to Windows: nobody is asked.
 blockwatch_server.STOP_SIGNAL = signal.SIGINT
+blockwatch_server.SHOWS_TOKEN = True
 # Wine makes a mode of an access list; administrators are its group.
 OTHERS = 0o007
 PROGRAM_DATA = Path(daemon_test.PROGRAM).parent / "wine/drive_c/ProgramData/Blockwatch"
