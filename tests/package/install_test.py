@@ -18,7 +18,7 @@ UNIT = """[Unit]
 After=blockwatch.service
 [Service]
 Type=oneshot
-ExecStart=/root/check_service
+ExecStart=/srv/check_service
 ExecStopPost=systemctl --no-block poweroff
 """
 
@@ -33,8 +33,8 @@ def run(*words, **options):
 
 def boot(root):
     """Runs the system until its check has ended it. What the check wrote, line by line, as a dictionary."""
-    report = os.path.join(root, "root", "report")
-    with open(os.path.join(root, "root", "boot.log"), "w", encoding="utf-8") as log:
+    report = os.path.join(root, "srv", "report")
+    with open(os.path.join(root, "srv", "boot.log"), "w", encoding="utf-8") as log:
         subprocess.run(["systemd-nspawn", "--quiet", "--directory", root, "--boot", "--register=no", "--keep-unit",
                         "--private-network", "--link-journal=no", "--machine=blockwatch-test"],
                        env={**os.environ, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"}, stdin=subprocess.DEVNULL,
@@ -64,10 +64,10 @@ def main():
             print("skipped: no clean Debian could be fetched: " + made.stdout[-500:])
             return SKIPPED
         print(f"a clean Debian after {time.monotonic() - started:.0f} s", flush=True)
-        run("cpack", "--config", os.path.join(BUILD, "CPackConfig.cmake"), "-B", os.path.join(root, "root"))
-        package = next(name for name in os.listdir(os.path.join(root, "root")) if name.endswith(".deb"))
-        run("chroot", root, "apt-get", "install", "-y", "-qq", "--no-install-recommends", f"/root/{package}")
-        shutil.copy(os.path.join(HERE, "check_service"), os.path.join(root, "root"))
+        run("cpack", "--config", os.path.join(BUILD, "CPackConfig.cmake"), "-B", os.path.join(root, "srv"))
+        package = next(name for name in os.listdir(os.path.join(root, "srv")) if name.endswith(".deb"))
+        run("chroot", root, "apt-get", "install", "-y", "-qq", "--no-install-recommends", f"/srv/{package}")
+        shutil.copy(os.path.join(HERE, "check_service"), os.path.join(root, "srv"))
         units = os.path.join(root, "etc", "systemd", "system")
         with open(os.path.join(units, "blockwatch-check.service"), "w", encoding="utf-8") as file:
             file.write(UNIT)
@@ -93,7 +93,7 @@ def main():
         passed.append(check(not left, f"a purge leaves nothing {left}"))
         print(f"{sum(passed)} passed, {len(passed) - sum(passed)} failed")
         if not all(passed):
-            with open(os.path.join(root, "root", "boot.log"), encoding="utf-8", errors="replace") as file:
+            with open(os.path.join(root, "srv", "boot.log"), encoding="utf-8", errors="replace") as file:
                 print(file.read()[-8000:])
         return 0 if all(passed) else 1
     finally:
