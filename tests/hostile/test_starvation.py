@@ -110,8 +110,17 @@ def starve(target, counts):
     return watch.faults()
 
 
+def wait_until_gone(target):
+    """The clients before have left their places, which takes a write to the disk for each change that was refused."""
+    deadline = time.monotonic() + 60
+    while "\nblockwatch_http_connections 1\n" not in target.get("/metrics").text:
+        if time.monotonic() > deadline:
+            raise AssertionError("the clients before still have connections")
+
+
 def beyond_the_cap(target, counts):
     """More slow clients than the server has places: the others are told so, and soon there is room again."""
+    wait_until_gone(target)
     crowd = Crowd(target, "slow heads", CONNECTIONS + 76, b"GET / HTTP/1.1\r\n", b"X")
     tend_for([crowd], 2)
     statuses = crowd.statuses()
