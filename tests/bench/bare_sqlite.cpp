@@ -86,7 +86,9 @@ BareCopy bare_copy(const std::string& from, const std::string& to, std::uint64_t
   {
     Database source(from);
     Database target(to);
-    target.run("PRAGMA page_size=" + texts(source, "PRAGMA page_size").at(0));
+    for (const std::string pragma : {"page_size", "auto_vacuum"}) {
+      target.run("PRAGMA " + pragma + "=" + texts(source, "PRAGMA " + pragma).at(0));
+    }
     target.prepare_for_writing();
     for (const auto& sql :
          texts(source,
