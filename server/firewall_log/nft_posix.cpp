@@ -126,6 +126,7 @@ Result<std::string> run_nft(const std::vector<std::string>& arguments, std::stri
   std::vector<std::string> words{program};
   words.insert(words.end(), arguments.begin(), arguments.end());
   std::vector<char*> pointers;
+  pointers.reserve(words.size() + 1);
   for (std::string& word : words) pointers.push_back(word.data());
   pointers.push_back(nullptr);
   std::array<char*, 1> no_environment{nullptr};
