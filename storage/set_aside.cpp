@@ -56,9 +56,10 @@ StoredSettings settings_of(const std::string& path) {
 }  // namespace
 
 std::string plan_to_set_aside(const std::string& path, const std::string& damage) {
+  const std::string before = path + '.';
   const std::string name = std::string(kBegin) + compact(now());
   std::string ending = name;
-  for (int n = 2; is_taken(path + '.' + ending); ++n) ending = name + '-' + std::to_string(n);
+  for (int n = 2; is_taken(before + ending); ++n) ending = name + '-' + std::to_string(n);
   return ending + ' ' + brief(damage);
 }
 
