@@ -30,7 +30,7 @@ Result<std::uint64_t> RetentionSlices::delete_some(Store& store) {
     if (!deleted || *deleted > 0) return deleted;
   }
   if (options_.max_bytes == 0) return std::uint64_t{0};
-  const auto used = store.used_bytes();
+  auto used = store.used_bytes();
   if (!used) return used;
   if (*used <= options_.max_bytes) return std::uint64_t{0};
   auto deleted = store.delete_oldest(kRows, kMaxTimestamp);
