@@ -60,6 +60,7 @@ class Monitor::Impl {
     std::mutex run_mutex;
     std::stop_source run_stop;  // of the run under way; guarded by run_mutex
     bool repeat = false;        // the next run delivers everything; guarded by run_mutex
+    std::string handed_on;      // the position of the last batch with one; the source's thread only
     std::jthread thread;        // last: it uses the others
   };
 
@@ -93,7 +94,10 @@ class Monitor::Impl {
     std::stop_token run_stop;
     {
       std::lock_guard lock(running.run_mutex);
-      if (std::exchange(running.repeat, false)) running.source->forget();
+      if (std::exchange(running.repeat, false)) {
+        running.source->forget();
+        running.handed_on.clear();
+      }
       running.run_stop = std::stop_source();
       run_stop = running.run_stop.get_token();
     }
@@ -102,8 +106,24 @@ class Monitor::Impl {
       std::lock_guard lock(running.run_mutex);
       running.run_stop.request_stop();
     });
+    const std::string& name = running.source->name();
+    // What was handed on will be stored. Until it is, the store tells an older position, and what
+    // was lost since then would be found and counted again. A store that tells none is a new one.
+    const PositionFn position_of = [&](const std::string& source) {
+      auto stored = position_of_(source);
+      if (stored && !stored->empty() && source == name && !running.handed_on.empty()) {
+        stored = running.handed_on;
+      }
+      return stored;
+    };
+    const BatchFn emit = [&](EventBatch&& batch) {
+      std::string position = batch.source == name ? batch.position : std::string();
+      if (!emit_(std::move(batch))) return false;
+      if (!position.empty()) running.handed_on = std::move(position);
+      return true;
+    };
     try {
-      return running.source->run(position_of_, emit_, running.report, run_stop);
+      return running.source->run(position_of, emit, running.report, run_stop);
     } catch (const std::exception& e) {
       return make_error(ErrorCode::kInternal, e.what());
     }

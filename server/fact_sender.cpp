@@ -30,9 +30,10 @@ void FactSender::stop() {
 void FactSender::run(const std::stop_token& stop) {
   auto next_beat = std::chrono::steady_clock::now() + kBeat;
   std::unique_lock lock(mutex_);
-  while (!stop.stop_requested()) {
+  while (true) {
     changed_.wait_until(lock, stop, next_beat, [this] { return !waiting_.empty(); });
     auto batches = std::exchange(waiting_, {});
+    if (batches.empty() && stop.stop_requested()) return;
     lock.unlock();
     if (std::chrono::steady_clock::now() >= next_beat) {
       next_beat += kBeat;

@@ -85,21 +85,15 @@ class ImportQueue::Impl {
       jobs_.push_back({.job = {.id = id, .created = now(), .sent_bytes = upload.sent_bytes}});
     }
     const fs::path path = folder_ / id;
-    Result<void> ready = make_folder();
-    if (ready) ready = spool(upload.body, path);
-    Result<EventFile> file = make_error(ErrorCode::kInternal, {});
-    if (ready) {
-      file = EventFile::open(to_utf8(path), upload.name);
-      if (!file) ready = tl::unexpected(file.error());
-    }
+    auto file = take_in(upload, path);
     std::lock_guard lock(mutex_);
     const auto entry =
         std::find_if(jobs_.begin(), jobs_.end(), [&](const Entry& e) { return e.job.id == id; });
-    if (!ready) {
+    if (!file) {
       jobs_.erase(entry);
       std::error_code ignored;
       fs::remove(path, ignored);
-      return tl::unexpected(ready.error());
+      return tl::unexpected(file.error());
     }
     entry->file = std::make_unique<EventFile>(std::move(*file));
     entry->path = path;
@@ -131,6 +125,17 @@ class ImportQueue::Impl {
     fs::path path;                    // of the spool file; empty: being received, or ended
     bool file_known() const { return file != nullptr || job.state != ImportState::kQueued; }
   };
+
+  // An exception must not leave a job behind that nobody ends.
+  Result<EventFile> take_in(const ImportUpload& upload, const fs::path& path) const {
+    try {
+      if (auto made = make_folder(); !made) return tl::unexpected(made.error());
+      if (auto kept = spool(upload.body, path); !kept) return tl::unexpected(kept.error());
+      return EventFile::open(to_utf8(path), upload.name);
+    } catch (const std::exception& e) {
+      return make_error(ErrorCode::kInternal, std::string("an upload: ") + e.what());
+    }
+  }
 
   std::size_t waiting() const {
     return static_cast<std::size_t>(std::count_if(jobs_.begin(), jobs_.end(), [](const Entry& e) {

@@ -53,6 +53,7 @@ class Committed {
 Result<void> import_events(EventFile& file, EventWriter& writer, const ImportOptions& options,
                            ImportReport& report) {
   const auto start = std::chrono::steady_clock::now();
+  const std::uint64_t epoch = writer.epoch();
   report.source = file.source();
   report.format = to_word(file.format());
   const auto committed = std::make_shared<Committed>();
@@ -96,6 +97,11 @@ Result<void> import_events(EventFile& file, EventWriter& writer, const ImportOpt
   if (!read) return tl::unexpected(read.error());
   if (!complete || options.stop.stop_requested()) {
     return make_error(ErrorCode::kUnavailable, "stopped before the end of the input");
+  }
+  if (writer.epoch() != epoch) {
+    return make_error(ErrorCode::kUnavailable,
+                      "the store was damaged meanwhile and a new one begun, which lacks what was "
+                      "read before: import it again");
   }
   return {};
 }

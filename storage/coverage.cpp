@@ -190,8 +190,11 @@ std::optional<CoverageFact> last_set_aside(SqlConnection& connection) {
 
 void delete_coverage(SqlConnection& connection, std::uint64_t deleted_through) {
   auto remove = connection.use(
-      "DELETE FROM coverage WHERE before_seq BETWEEN 1 AND ? AND end_time IS NOT NULL");
+      "DELETE FROM coverage WHERE before_seq BETWEEN 1 AND ?1 "
+      "AND start_time >= (SELECT start_time FROM coverage WHERE source = '' AND kind = ?2) "
+      "AND end_time <= (SELECT end_time FROM coverage WHERE source = '' AND kind = ?2)");
   remove->bind(1, static_cast<std::int64_t>(deleted_through));
+  remove->bind_text(2, to_word(CoverageKind::kRowsDeleted));
   remove->run();
 }
 

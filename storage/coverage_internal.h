@@ -41,7 +41,8 @@ void bound_coverage(SqlConnection& connection);
 // The newest that tells of a damaged store.
 std::optional<CoverageFact> last_set_aside(SqlConnection& connection);
 
-// Removes what ended and stands before events that were deleted.
+// Removes what ended and stands before events that were deleted, where the fact of these (which is
+// noted first) tells of the same time: an import may be old and what came before it new.
 void delete_coverage(SqlConnection& connection, std::uint64_t deleted_through);
 
 }  // namespace blockwatch

@@ -1,15 +1,10 @@
 #include "storage/event_store.h"
 
 #include <algorithm>
-#include <filesystem>
 
 #include "storage/alongside.h"
-#include "storage/file_path.h"
 #include "storage/row_internal.h"
-#include "storage/schema.h"
-#include "storage/set_aside.h"
 #include "storage/settings_internal.h"
-#include "storage/store_file.h"
 #include "storage/store_internal.h"
 #include "storage/words.h"
 
@@ -83,6 +78,7 @@ Store::Impl::Impl(const StoreOptions& options)
 void Store::Impl::begin_after(std::uint64_t seq) {
   SqlTransaction transaction(connection_, SqlTransaction::Kind::kWrite);
   StoreState state = read_state(connection_);
+  if (state.newest_seq != 0) return;
   state.newest_seq = state.deleted_through = seq;
   write_state(connection_, state);
   transaction.commit();
@@ -107,10 +103,13 @@ void Store::Impl::learn(const StoreState& state) {
   ticks_ = std::make_unique<TickIndex>(connection_, *interner_, runs_, pending_);
 }
 
-void Store::Impl::checkpoint() {
+bool Store::Impl::checkpoint() {
   sqlite3* db = connection_.handle();
-  int code = sqlite3_wal_checkpoint_v2(db, nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
+  int pages = 0;
+  int moved = 0;
+  int code = sqlite3_wal_checkpoint_v2(db, nullptr, SQLITE_CHECKPOINT_PASSIVE, &pages, &moved);
   if (code != SQLITE_OK) throw SQLite::Exception(db, code);
+  return moved == pages;
 }
 
 std::vector<AppendResult> Store::Impl::append(std::span<const EventBatch> batches) {
@@ -209,73 +208,6 @@ void Store::Impl::update_source(const EventBatch& batch, const AppendResult& res
 
 Store::Store(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Store::~Store() = default;
-
-Result<std::unique_ptr<Store>> Store::open_file(const StoreOptions& options) {
-  try {
-    if (options.create) {
-      if (auto made = create_private_file(options.path); !made) {
-        return tl::unexpected<Error>(made.error());
-      }
-    }
-    auto impl = std::make_unique<Impl>(options);
-    if (auto migrated = migrate(impl->connection()); !migrated) {
-      return make_error(migrated.error().code, options.path + ": " + migrated.error().message);
-    }
-    return std::unique_ptr<Store>(new Store(std::move(impl)));
-  } catch (const SQLite::Exception& e) {
-    return tl::unexpected<Error>(to_error(e, "open the store " + options.path));
-  }
-}
-
-Result<std::unique_ptr<Store>> Store::begin_anew(const StoreOptions& options,
-                                                 const std::string& damage) {
-  auto old = blockwatch::set_aside(options.path);
-  if (!old) return tl::unexpected<Error>(old.error());
-  StoreOptions fresh = options;
-  fresh.create = true;
-  auto store = open_file(fresh);
-  if (!store) return store;
-  try {
-    (*store)->impl_->begin_after(old->last_seq);
-    const EventBatch fact = fact_of(*old, damage);
-    (*store)->impl_->append(std::span(&fact, 1));
-  } catch (const SQLite::Exception& e) {
-    return tl::unexpected<Error>(to_error(e, "begin the store " + options.path));
-  }
-  (*store)->impl_->set_aside = old->path;
-  return store;
-}
-
-Result<std::unique_ptr<Store>> Store::open(const StoreOptions& options) {
-  auto path = to_path(options.path);
-  std::error_code error;
-  auto folder = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
-  if (options.path.empty() || !std::filesystem::is_directory(folder, error)) {
-    return make_error(ErrorCode::kIo,
-                      "cannot open the store " + options.path + ": its folder does not exist");
-  }
-  if (!options.create && !std::filesystem::exists(path, error)) {
-    return make_error(ErrorCode::kNotFound, "the store " + options.path + " does not exist");
-  }
-  // Only what was a store is one that is damaged: another file has a name that was a mistake.
-  const bool was_store = std::filesystem::exists(to_path(options.path + ".lock"), error);
-  auto lock = StoreLock::acquire(options.path + ".lock");
-  if (!lock) return tl::unexpected<Error>(lock.error());
-  auto store = options.damage.empty()
-                   ? open_file(options)
-                   : make_error(ErrorCode::kCorrupt, options.path + ": " + options.damage);
-  if (!store && store.error().code == ErrorCode::kCorrupt && options.set_aside_damaged &&
-      was_store) {
-    store = begin_anew(options, store.error().message);
-  }
-  if (store) {
-    (*store)->impl_->keep(std::move(*lock));
-  } else if (!was_store) {
-    lock = make_error(store.error().code, {});  // lets go of it
-    std::filesystem::remove(to_path(options.path + ".lock"), error);
-  }
-  return store;
-}
 
 Result<AppendResult> Store::append(const EventBatch& batch) {
   auto results = append(std::span<const EventBatch>(&batch, 1));

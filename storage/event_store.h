@@ -117,7 +117,7 @@ class Store {
   // With the lock held.
   static Result<std::unique_ptr<Store>> open_file(const StoreOptions& options);
   static Result<std::unique_ptr<Store>> begin_anew(const StoreOptions& options,
-                                                   const std::string& damage);
+                                                   const std::string& plan);
   std::unique_ptr<Impl> impl_;
 };
 

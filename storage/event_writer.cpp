@@ -9,13 +9,12 @@
 #include <future>
 #include <mutex>
 #include <optional>
-#include <span>
 #include <string>
 #include <thread>
 #include <utility>
 #include <vector>
 
-#include "storage/retention_clock.h"
+#include "storage/retention_slices_internal.h"
 
 namespace blockwatch {
 namespace {
@@ -30,13 +29,21 @@ constexpr std::uint64_t kMaxTransactionEvents = 16'384;
 // pages again, and what the log holds must be moved into the file, which waits for the disk.
 constexpr auto kCommitPause = milliseconds(10);
 constexpr std::uint64_t kEnoughEvents = 1024;
-constexpr std::uint64_t kRetentionSlice = 2'000;
 constexpr auto kRetentionEvery = std::chrono::minutes(1);
 // Between slices, so that a long deletion leaves the processor and the disk to others.
 constexpr auto kSlicePause = milliseconds(5);
 constexpr auto kChangePatience = std::chrono::seconds(8);
 constexpr auto kFirstRetry = milliseconds(50);
 constexpr auto kLastRetry = milliseconds(5'000);
+
+template <class Work>
+auto as_value(const Work& work) -> decltype(work()) {
+  try {
+    return work();
+  } catch (const std::exception& e) {
+    return make_error(ErrorCode::kInternal, std::string("while working on the store: ") + e.what());
+  }
+}
 
 }  // namespace
 
@@ -93,7 +100,7 @@ class EventWriter::Impl {
         if (!store_) return make_error(ErrorCode::kUnavailable, "the store is not open");
         auto saved = store_->save(settings);
         if (saved) {
-          retention_ = retention;
+          retention_.set(retention);
           next_retention_ = Clock::now();
         }
         return saved;
@@ -206,20 +213,15 @@ class EventWriter::Impl {
   }
 
   bool open_store() {
-    Result<std::unique_ptr<Store>> opened = std::unique_ptr<Store>();
-    try {
-      opened = supply_.open(damage_);
-    } catch (const std::exception& e) {
-      opened = make_error(ErrorCode::kInternal, e.what());
-    }
+    auto opened = as_value([&] { return supply_.open(damage_); });
     if (!opened) {
       fail(opened.error());
       return false;
     }
     store_ = std::move(*opened);
     damage_.clear();
-    retention_clock_.reset();
-    if (supply_.retention) retention_ = supply_.retention();
+    retention_.forget_clock();
+    if (supply_.retention) retention_.set(supply_.retention());
     if (!store_->set_aside().empty()) {
       commit_doubted_ = retention_doubted_ = false;
       ++epoch_;
@@ -285,20 +287,18 @@ class EventWriter::Impl {
     for (EventBatch& batch : batches) {
       if (batch.epoch != epoch_) batch.position.clear();
     }
-    auto results = append(batches);
-    std::vector<Done> done;
-    {
-      std::lock_guard lock(mutex_);
-      if (!results) {
+    const auto results = as_value([&] { return store_->append(batches); });
+    if (!results) {
+      {
+        std::lock_guard lock(mutex_);
         for (std::size_t i = 0; i < count; ++i) queue_[i].batch = std::move(batches[i]);
       }
-    }
-    if (!results) {
       fail(results.error());
       doubt(commit_doubted_, results.error());
       return false;
     }
     commit_doubted_ = false;
+    std::vector<Done> done;
     {
       std::lock_guard lock(mutex_);
       for (std::size_t i = 0; i < count; ++i) {
@@ -328,24 +328,10 @@ class EventWriter::Impl {
     }
   }
 
-  Result<std::vector<AppendResult>> append(std::span<const EventBatch> batches) {
-    try {
-      return store_->append(batches);
-    } catch (const std::exception& e) {
-      return make_error(ErrorCode::kInternal,
-                        std::string("cannot write to the store: ") + e.what());
-    }
-  }
-
   // One slice; it is due again soon while there is more to do. True: something went.
   bool retain_once(bool idle) {
     next_retention_ = Clock::now() + kRetentionEvery;
-    Result<bool> done = false;
-    try {
-      done = retain_slice(idle);
-    } catch (const std::exception& e) {
-      done = make_error(ErrorCode::kInternal, e.what());
-    }
+    const auto done = as_value([&] { return retention_.next(*store_, idle); });
     if (done) retention_doubted_ = false;
     if (!done) doubt(retention_doubted_, done.error());
     std::lock_guard lock(mutex_);
@@ -356,59 +342,16 @@ class EventWriter::Impl {
     return true;
   }
 
-  Result<bool> retain_slice(bool idle) {
-    // First what takes room without rows: it counts as used.
-    auto swept = store_->clean_up(/*shrink=*/false);
-    if (!swept || *swept) return swept;
-    auto deleted = delete_slice();
-    if (!deleted) return tl::unexpected<Error>(deleted.error());
-    if (*deleted > 0) return true;
-    return idle ? store_->clean_up(/*shrink=*/true) : Result<bool>(false);
-  }
-
-  Result<std::uint64_t> delete_slice() {
-    if (retention_.days > 0) {
-      constexpr std::int64_t kDay = std::int64_t{24} * 3600 * Timestamp::kTicksPerSecond;
-      auto time = retention_time();
-      if (!time) return tl::unexpected<Error>(time.error());
-      auto deleted = store_->delete_oldest(
-          kRetentionSlice, Timestamp{time->ticks - std::int64_t{retention_.days} * kDay});
-      if (!deleted || *deleted > 0) return deleted;
-    }
-    if (retention_.max_bytes > 0) {
-      auto used = store_->used_bytes();
-      if (!used) return used;
-      if (*used <= retention_.max_bytes) return std::uint64_t{0};
-      auto deleted = store_->delete_oldest(kRetentionSlice, kMaxTimestamp);
-      if (!deleted || *deleted > 0) return deleted;
-      return make_error(ErrorCode::kUnavailable, "the store takes " + std::to_string(*used) +
-                                                     " bytes without any event, "
-                                                     "more than the bound of " +
-                                                     std::to_string(retention_.max_bytes));
-    }
-    return std::uint64_t{0};
-  }
-
-  Result<Timestamp> retention_time() {
-    if (!retention_clock_) {
-      auto newest = store_->newest_received();
-      if (!newest) return tl::unexpected<Error>(newest.error());
-      retention_clock_.emplace(*newest, now(), Clock::now());
-    }
-    return retention_clock_->look(now(), Clock::now());
-  }
-
   std::unique_ptr<Store> store_;  // the writer's thread only; null: to be opened
   CommitSignal& signal_;
-  RetentionOptions retention_;  // the writer's thread only
+  RetentionSlices retention_;  // the writer's thread only
   const StoreSupply supply_;
   std::atomic<std::uint64_t> epoch_{0};
   // The writer's thread only, as what follows. What the store must be opened without; empty:
   // nothing.
   std::string damage_;
-  bool commit_doubted_ = false;     // the last commit found damage
-  bool retention_doubted_ = false;  // the last retention found damage
-  std::optional<RetentionClock> retention_clock_;
+  bool commit_doubted_ = false;                      // the last commit found damage
+  bool retention_doubted_ = false;                   // the last retention found damage
   Clock::time_point next_retention_ = Clock::now();  // the writer's thread only
   Clock::time_point last_commit_;                    // the writer's thread only
 

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <utility>
 
 #include "storage/row_internal.h"
 #include "storage/store_internal.h"
@@ -57,8 +56,8 @@ std::uint64_t Store::Impl::delete_oldest(std::uint64_t max_rows, Timestamp horiz
   learn(state);
   std::uint64_t indexed = runs_.indexed_seq();
   if (!runs_.runs().empty() && runs_.runs().front().last_seq <= last) ++state.run_change;
-  delete_coverage(connection_, last);
   if (deleted > 0) note_deleted(connection_, times, deleted);
+  delete_coverage(connection_, last);
   // The commit that holds the next event is still needed for its time.
   auto forget_commits = connection_.use(
       "DELETE FROM batch WHERE first_seq < (SELECT max(first_seq) FROM batch WHERE first_seq <= "
@@ -98,8 +97,8 @@ bool Store::Impl::shrink() {
     shrunk_ = true;
     return true;
   }
-  // Only a checkpoint cuts the file.
-  if (std::exchange(shrunk_, false)) checkpoint();
+  // Only a checkpoint cuts the file, and only when all of the log is moved.
+  if (shrunk_) shrunk_ = !checkpoint();
   return false;
 }
 

@@ -32,7 +32,7 @@ class RowFinder {
   Search search(bool raw);
 
  private:
-  struct Module;
+  struct Wanted;
 
   SqlConnection& connection_;
   std::optional<std::uint64_t> wanted_;  // what `wanted_row` gives next

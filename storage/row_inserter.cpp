@@ -1,7 +1,8 @@
 #include "storage/row_inserter_internal.h"
 
 #include <array>
-#include <new>
+
+#include "storage/row_module_internal.h"
 
 namespace blockwatch {
 namespace {
@@ -16,62 +17,18 @@ constexpr int kRawBytesColumn = 2 + static_cast<int>(kFields.size());
 }  // namespace
 
 // The table `new_row` in SQL: the rows that insert() was given.
-struct RowInserter::Module {
-  struct Table : sqlite3_vtab {
-    const RowInserter* rows = nullptr;
-  };
-  struct Cursor : sqlite3_vtab_cursor {
-    std::size_t row = 0;
-  };
+struct RowInserter::NewRows {
+  using Owner = RowInserter;
+  using Place = std::size_t;  // of the row
+  static constexpr const char* kName = "new_row";
+  static constexpr const char* kDeclaration =
+      "CREATE TABLE new_row(seq HIDDEN, time, shape, record_id, application, process_id, "
+      "local_address, local_port, remote_address, remote_port, filter_id, raw)";
 
-  static const RowInserter& rows_of(sqlite3_vtab_cursor* cursor) {
-    return *static_cast<Table*>(cursor->pVtab)->rows;
-  }
-  static std::size_t& place_of(sqlite3_vtab_cursor* cursor) {
-    return static_cast<Cursor*>(cursor)->row;
-  }
-
-  static int connect(sqlite3* db, void* rows, int, const char* const*, sqlite3_vtab** made,
-                     char**) {
-    int code = sqlite3_declare_vtab(db,
-                                    "CREATE TABLE new_row(seq HIDDEN, time, shape, record_id, "
-                                    "application, process_id, local_address, "
-                                    "local_port, remote_address, remote_port, filter_id, raw)");
-    if (code != SQLITE_OK) return code;
-    auto* table = new (std::nothrow) Table;
-    if (table == nullptr) return SQLITE_NOMEM;
-    table->rows = static_cast<const RowInserter*>(rows);
-    *made = table;
-    return SQLITE_OK;
-  }
-  static int disconnect(sqlite3_vtab* table) {
-    delete static_cast<Table*>(table);
-    return SQLITE_OK;
-  }
-  static int best_index(sqlite3_vtab*, sqlite3_index_info*) { return SQLITE_OK; }
-  static int open(sqlite3_vtab*, sqlite3_vtab_cursor** made) {
-    *made = new (std::nothrow) Cursor;
-    return *made == nullptr ? SQLITE_NOMEM : SQLITE_OK;
-  }
-  static int close(sqlite3_vtab_cursor* cursor) {
-    delete static_cast<Cursor*>(cursor);
-    return SQLITE_OK;
-  }
-  static int filter(sqlite3_vtab_cursor* cursor, int, const char*, int, sqlite3_value**) {
-    place_of(cursor) = 0;
-    return SQLITE_OK;
-  }
-  static int next(sqlite3_vtab_cursor* cursor) {
-    ++place_of(cursor);
-    return SQLITE_OK;
-  }
-  static int eof(sqlite3_vtab_cursor* cursor) {
-    return place_of(cursor) >= rows_of(cursor).rows_.size() ? 1 : 0;
-  }
-  static int row_id(sqlite3_vtab_cursor* cursor, sqlite3_int64* id) {
-    *id = static_cast<sqlite3_int64>(place_of(cursor));
-    return SQLITE_OK;
-  }
+  static void begin(RowInserter&, std::size_t& at) { at = 0; }
+  static void next(RowInserter&, std::size_t& at) { ++at; }
+  static bool at_end(const RowInserter& all, std::size_t at) { return at >= all.rows_.size(); }
+  static sqlite3_int64 id(std::size_t at) { return static_cast<sqlite3_int64>(at); }
 
   // NULL unless it is set.
   static void field_column(const IndexRow& row, IndexField field, sqlite3_context* result) {
@@ -89,45 +46,23 @@ struct RowInserter::Module {
     }
   }
 
-  static int column(sqlite3_vtab_cursor* cursor, sqlite3_context* result, int column) {
-    const RowInserter& all = rows_of(cursor);
-    const IndexRow& row = all.rows_[place_of(cursor)];
+  static void column(const RowInserter& all, std::size_t at, sqlite3_context* result, int column) {
+    const IndexRow& row = all.rows_[at];
     if (column == 0) {
       sqlite3_result_int64(result, static_cast<std::int64_t>(row.seq));
     } else if (column == 1) {
       sqlite3_result_int64(result, row.time);
     } else if (column == kRawBytesColumn) {
-      std::string_view raw = all.raw_[place_of(cursor)];
+      std::string_view raw = all.raw_[at];
       if (!raw.empty()) sqlite3_result_blob64(result, raw.data(), raw.size(), SQLITE_STATIC);
     } else {
       field_column(row, kFields.at(static_cast<std::size_t>(column) - 2), result);
     }
-    return SQLITE_OK;
-  }
-
-  static const sqlite3_module& definition() {
-    static const sqlite3_module kDefinition = [] {
-      sqlite3_module made{};
-      made.iVersion = 1;
-      made.xConnect = connect;
-      made.xDisconnect = disconnect;
-      made.xBestIndex = best_index;
-      made.xOpen = open;
-      made.xClose = close;
-      made.xFilter = filter;
-      made.xNext = next;
-      made.xEof = eof;
-      made.xColumn = column;
-      made.xRowid = row_id;
-      return made;
-    }();
-    return kDefinition;
   }
 };
 
 RowInserter::RowInserter(SqlConnection& connection) : connection_(connection) {
-  int code = sqlite3_create_module(connection.handle(), "new_row", &Module::definition(), this);
-  if (code != SQLITE_OK) throw SQLite::Exception(connection.handle(), code);
+  RowModule<NewRows>::add_to(connection, *this);
 }
 
 void RowInserter::insert(std::span<const IndexRow> rows, std::span<const std::string_view> raw) {

@@ -21,7 +21,7 @@ class RowInserter {
   void insert(std::span<const IndexRow> rows, std::span<const std::string_view> raw);
 
  private:
-  struct Module;
+  struct NewRows;
   void insert(std::string_view sql, std::span<const IndexRow> rows,
               std::span<const std::string_view> raw);
 

@@ -45,7 +45,7 @@ class Store::Impl {
   explicit Impl(const StoreOptions& options);
 
   void keep(StoreLock lock) { lock_.emplace(std::move(lock)); }
-  // Of a new file: its rows come after this one.
+  // Of a new file: its rows come after this one. Nothing if they do already.
   void begin_after(std::uint64_t seq);
   std::string set_aside;  // Store::set_aside()
 
@@ -53,7 +53,8 @@ class Store::Impl {
   std::vector<AppendResult> append(std::span<const EventBatch> batches);
   std::uint64_t delete_oldest(std::uint64_t max_rows, Timestamp horizon);
   bool clean_up(bool shrink_too);
-  void checkpoint();
+  // False: a reader keeps some of the log from being moved.
+  bool checkpoint();
   // What is known of the file may be wrong: it is read again before it is used.
   void forget();
 

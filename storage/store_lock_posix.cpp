@@ -40,4 +40,23 @@ StoreLock::~StoreLock() {
   if (file_ >= 0) ::close(file_);
 }
 
+std::string StoreLock::note() const {
+  std::string text(kMaxNote + 1, '\0');
+  const ssize_t size = ::pread(file_, text.data(), text.size(), 0);
+  const std::size_t end = text.find('\n');
+  return size < 0 || end == std::string::npos ? std::string() : text.substr(0, end);
+}
+
+Result<void> StoreLock::set_note(const std::string& note) {
+  // What a longer one leaves behind the line break says nothing.
+  const std::string line = note + '\n';
+  if (::pwrite(file_, line.data(), line.size(), 0) == static_cast<ssize_t>(line.size()) &&
+      ::fsync(file_) == 0) {
+    return {};
+  }
+  const int error = errno;
+  return make_error(error == ENOSPC ? ErrorCode::kUnavailable : ErrorCode::kIo,
+                    std::string("cannot write to the lock file: ") + std::strerror(error));
+}
+
 }  // namespace blockwatch

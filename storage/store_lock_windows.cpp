@@ -6,6 +6,7 @@
 #include <windows.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <utility>
 
 #include "storage/file_path.h"
@@ -39,6 +40,28 @@ StoreLock& StoreLock::operator=(StoreLock&& other) noexcept {
 
 StoreLock::~StoreLock() {
   if (file_ >= 0) ::_close(file_);
+}
+
+std::string StoreLock::note() const {
+  std::string text(kMaxNote + 1, '\0');
+  int size = -1;
+  if (::_lseeki64(file_, 0, SEEK_SET) == 0) {
+    size = ::_read(file_, text.data(), static_cast<unsigned>(text.size()));
+  }
+  const std::size_t end = text.find('\n');
+  return size < 0 || end == std::string::npos ? std::string() : text.substr(0, end);
+}
+
+Result<void> StoreLock::set_note(const std::string& note) {
+  // What a longer one leaves behind the line break says nothing.
+  const std::string line = note + '\n';
+  const int size = static_cast<int>(line.size());
+  if (::_lseeki64(file_, 0, SEEK_SET) == 0 &&
+      ::_write(file_, line.data(), static_cast<unsigned>(size)) == size && ::_commit(file_) == 0) {
+    return {};
+  }
+  return make_error(ErrorCode::kIo,
+                    "cannot write to the lock file (error " + std::to_string(errno) + ")");
 }
 
 }  // namespace blockwatch

@@ -3,7 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <mutex>
 #include <stdexcept>
+#include <string>
+#include <vector>
 
 #include "monitor/wait.h"
 #include "tests/support/eventually.h"
@@ -85,6 +88,58 @@ TEST_F(MonitorTest, StopEndsAWaitingSource) {
   EXPECT_TRUE(eventually([&] { return state() == SourceState::kFollowing; }));
   monitor_.stop();
   EXPECT_EQ(state(), SourceState::kFinished);
+}
+
+// Delivers a step behind the position it is given, and fails.
+class SteppingSource final : public EventSource {
+ public:
+  const std::string& name() const override { return name_; }
+  Result<void> run(const PositionFn& position_of, const BatchFn& emit, SourceReport&,
+                   std::stop_token) override {
+    const auto position = position_of(name_);
+    if (!position) return tl::unexpected(position.error());
+    const int next = (position->empty() ? 0 : std::stoi(*position)) + 1;
+    emit(EventBatch{.source = name_, .position = std::to_string(next), .lost = 1});
+    emit(EventBatch{.source = "another", .position = "100"});
+    if (next >= 3) return {};
+    return make_error(ErrorCode::kIo, "it fails");
+  }
+
+ private:
+  const std::string name_ = "test:source";
+};
+
+// The queue may hold for minutes what a source has handed on, and the source fail meanwhile.
+TEST(Monitor, ASourceGoesOnBehindWhatWasTakenAndIsNotYetStored) {
+  std::mutex mutex;
+  std::vector<std::string> positions;
+  Monitor monitor([](const std::string&) -> Result<std::string> { return std::string("1"); },
+                  [&](EventBatch&& batch) {
+                    const std::lock_guard lock(mutex);
+                    if (batch.source == "test:source") positions.push_back(batch.position);
+                    return true;
+                  },
+                  [](const std::string&, const std::string&) {});
+  monitor.add(std::make_unique<SteppingSource>());
+  EXPECT_TRUE(
+      eventually([&] { return monitor.status().at(0).report.state == SourceState::kFinished; }));
+  EXPECT_EQ(positions, (std::vector<std::string>{"2", "3"}));
+}
+
+// A new store was begun: nothing counts as delivered, also what waits to be stored in it.
+TEST(Monitor, ASourceBeginsAnewWhereTheStoreTellsNoPosition) {
+  std::atomic<int> batches{0};
+  std::atomic<bool> wrong{false};
+  Monitor monitor([](const std::string&) -> Result<std::string> { return std::string(); },
+                  [&](EventBatch&& batch) {
+                    wrong = wrong || (batch.source == "test:source" && batch.position != "1");
+                    ++batches;
+                    return true;
+                  },
+                  [](const std::string&, const std::string&) {});
+  monitor.add(std::make_unique<SteppingSource>());
+  EXPECT_TRUE(eventually([&] { return batches >= 4; }));
+  EXPECT_FALSE(wrong);
 }
 
 TEST_F(MonitorTest, RepeatsWhatCanBeReadAgain) {

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstring>
 #include <filesystem>
+#include <new>
 
 #include "tests/support/eventually.h"
 #include "tests/support/rendered_event.h"
@@ -82,6 +83,21 @@ TEST_F(ImportQueueTest, RefusesWhatIsNoEventFileAndNamesNoPath) {
     EXPECT_EQ(id.error().message.find(dir_.path()), std::string::npos) << id.error().message;
   }
   EXPECT_TRUE(spool_is_empty());
+}
+
+TEST_F(ImportQueueTest, AnExceptionTakesNoPlaceForEver) {
+  for (std::size_t i = 0; i <= ImportQueue::kMaxWaiting; ++i) {
+    try {
+      const auto id = queue_.start(
+          {.body = [](char*, std::size_t) -> Result<std::size_t> { throw std::bad_alloc(); },
+           .name = "x.xml"});
+      EXPECT_EQ(id.error().code, ErrorCode::kInternal);
+    } catch (const std::bad_alloc&) {
+      ADD_FAILURE() << "the exception comes through";
+    }
+  }
+  EXPECT_TRUE(spool_is_empty());
+  EXPECT_TRUE(queue_.start({.body = body_of(rendered_events(1, 5)), .name = "x.xml"}));
 }
 
 TEST_F(ImportQueueTest, ABrokenUploadLeavesNothing) {

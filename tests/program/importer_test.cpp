@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <thread>
+
+#include "tests/support/eventually.h"
 #include "tests/support/rendered_event.h"
 #include "tests/support/temp_dir.h"
 
@@ -57,6 +61,31 @@ TEST_F(ImporterTest, StoresOnlyTheRecordedActions) {
   const std::string path = dir_.write("log.xml", rendered_event(1, 5157) + rendered_event(2, 5156));
   EXPECT_EQ(import(path).stored, 1U);
   EXPECT_EQ(import(path, {.record = kAllActions}).stored, 1U);
+}
+
+// What the damaged store had of the file is not in the new one.
+TEST(Importer, AnImportWhoseStoreWasSetAsideSaysSo) {
+  const TempDir dir;
+  const std::string path = dir.path("set.db");
+  Store::open({.path = path}).value();
+  CommitSignal commits;
+  std::atomic<bool> reads{false};
+  EventWriter writer(
+      nullptr, commits, {},
+      {.open = [&](const std::string&) -> Result<std::unique_ptr<Store>> {
+         if (!reads) return make_error(ErrorCode::kUnavailable, "not yet");
+         return Store::open({.path = path, .set_aside_damaged = true, .damage = "a page"});
+       },
+       .begun_anew = [] {}});
+  std::jthread watch(
+      [&] { reads = eventually([&] { return writer.counters().queued_batches > 0; }); });
+  auto file = EventFile::open(dir.write("log.xml", rendered_events(1, 10)));
+  ASSERT_TRUE(file);
+  ImportReport report;
+  const auto done = import_events(*file, writer, {}, report);
+  ASSERT_EQ(writer.epoch(), 1U);
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().code, ErrorCode::kUnavailable);
 }
 
 TEST_F(ImporterTest, AStoppedImportSaysSo) {

@@ -4,8 +4,10 @@ import json
 import os
 import random
 import sqlite3
+import subprocess
 
-from harness import POWER_CUT, Counts, Folder, command, look, rendered_events
+from harness import (POWER_CUT, PROGRAM, Counts, Folder, GrowingLog, check_exact, clear, command, eventually, look,
+                     rendered_events, start)
 
 EVENTS = 30_000
 CUT = 99
@@ -19,6 +21,7 @@ def run(long_form):
     cuts = 50 if long_form else 8
     for keep in (0, 50):
         yield imports(f"imports, {keep} % kept", cuts, keep, chance)
+        yield collecting(f"collecting, {keep} % kept", cuts // 2, keep, chance)
         yield trail(f"audit trail, {keep} % kept", cuts, keep, chance)
     yield control(cuts, chance)
 
@@ -33,18 +36,16 @@ def shim(chance, at, keep, lies=False, moving=False):
     return env
 
 
-def clear(folder):
-    for name in os.listdir(folder.path):
-        if name.startswith("test.db"):
-            os.unlink(folder(name))
-
-
 def one_import(folder, log, env):
-    """The exit code; what is left of the index of the log goes with the power."""
     code = command("import", "--db", folder.db, log, env=env).returncode
+    drop_index(folder)
+    return code
+
+
+def drop_index(folder):
+    """What is left of the index of the log goes with the power."""
     if os.path.exists(folder.db + "-shm"):
         os.unlink(folder.db + "-shm")
-    return code
 
 
 def imports(name, cuts, keep, chance):
@@ -71,6 +72,48 @@ def imports(name, cuts, keep, chance):
                           f"not exact: lost {now.lost(EVENTS)}, doubled {now.doubled}, {now.integrity}")
             clear(folder)
     return counts
+
+
+def collecting(name, cuts, keep, chance):
+    """The power goes while the server reads and follows a log."""
+    counts = Counts(name)
+    with Folder() as folder:
+        log = GrowingLog(folder, EVENTS)
+        log.grow(log.chunks)
+        for _ in range(20 * cuts):
+            if counts.figures.get("cuts", 0) == cuts:
+                break
+            moving = chance.random() < 0.3
+            at = chance.randrange(1, 300 if moving else 2000)
+            code = one_service(folder, log, shim(chance, at, keep, moving=moving))
+            if code == CUT:
+                counts.add("cuts")
+                now = look(folder.db)
+                counts.expect(now.integrity == "ok" and now.doubled == 0,
+                              f"after a cut: {now.integrity}, doubled {now.doubled}")
+            elif counts.expect(code == 0, f"ended with {code}"):
+                clear(folder)
+        counts.expect(counts.figures.get("cuts", 0) == cuts, "too few cuts")
+        server = start(folder, counts, "--source", f"evtx:{log.path}")
+        eventually(lambda: server.rows() == EVENTS)
+        counts.expect(server.stop()[0] == 0, "the last server ended with an error")
+        server.__exit__()
+        check_exact(counts, folder.db, EVENTS, "at the end")
+    return counts
+
+
+def one_service(folder, log, env):
+    """The exit code. Nobody asks it anything: who reads has the file in memory, of which a cut takes away parts."""
+    process = subprocess.Popen([PROGRAM, "serve", "--listen", "127.0.0.1:0", "--db", folder.db, "--source",
+                                f"evtx:{log.path}"], env={**os.environ, **env}, stdin=subprocess.DEVNULL,
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        process.wait(1)
+    except subprocess.TimeoutExpired:
+        process.terminate()  # the end moves the log into the file, which may be cut too
+    code = process.wait(20)
+    drop_index(folder)
+    return code
 
 
 def trail(name, cuts, keep, chance):

@@ -119,7 +119,7 @@ def no_store(chance):
         def truncate_to(length):
             return lambda path: os.truncate(path, length)
 
-        for spoiled in (garbage, truncate_to(100), truncate_to(4096), truncate_to(size // 2),
+        for spoiled in (garbage, truncate_to(0), truncate_to(100), truncate_to(4096), truncate_to(size // 2),
                         truncate_to(size // 2 + 1000)):
             with Folder() as folder:
                 shutil.copytree(whole.path, folder.path, dirs_exist_ok=True)

@@ -13,6 +13,7 @@ from blockwatch_server import Server, eventually, rendered_events  # noqa: E402
 
 PROGRAM = os.environ["BLOCKWATCH_PROGRAM"]
 POWER_CUT = os.environ["BLOCKWATCH_POWER_CUT"]
+MAKE_LOG = os.environ["BLOCKWATCH_MAKE_LOG"]
 
 
 class Counts:
@@ -68,6 +69,24 @@ class Folder:
         return self(name)
 
 
+class GrowingLog:
+    """An EVTX log in the folder with the record ids 1 to `last`, of which the first chunk is there."""
+
+    HEADER, CHUNK = 4096, 65536
+
+    def __init__(self, folder, last):
+        self.path = folder("log.evtx")
+        subprocess.run([MAKE_LOG, self.path, str(last)], check=True)
+        with open(self.path, "rb") as file:
+            self.whole = file.read()
+        self.chunks = (len(self.whole) - self.HEADER) // self.CHUNK
+        os.truncate(self.path, self.HEADER + self.CHUNK)
+
+    def grow(self, chunks):
+        with open(self.path, "ab") as file:
+            file.write(self.whole[file.tell():file.tell() + chunks * self.CHUNK])
+
+
 def command(*words, env=None, timeout=60):
     try:
         return subprocess.run([PROGRAM, *words], capture_output=True, text=True, timeout=timeout, check=False,
@@ -89,6 +108,13 @@ def start(folder, counts, *options, env=None, **how):
     server.is_ready = eventually(lambda: server.request("/health/ready")[0] == 200, 5)
     counts.ready_ms = max(counts.ready_ms, round(1000 * (time.monotonic() - begun)))
     return server
+
+
+def clear(folder):
+    """No store any more."""
+    for name in os.listdir(folder.path):
+        if name.startswith("test.db"):
+            os.unlink(folder(name))
 
 
 def kill(server):

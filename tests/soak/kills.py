@@ -1,13 +1,18 @@
 """kill -9 at random moments of an import, of collecting, of retention and of changes of the audit policy."""
 
+import glob
 import json
 import os
 import random
+import shutil
+import signal
 import sqlite3
 import subprocess
+import threading
 import time
 
-from harness import PROGRAM, Counts, Folder, check_exact, command, eventually, kill, look, rendered_events, start
+from harness import (PROGRAM, Counts, Folder, GrowingLog, check_exact, clear, command, eventually, kill, look,
+                     rendered_events, start)
 
 EVENTS = 20_000
 SLICE = 100
@@ -19,7 +24,7 @@ def run(long_form):
     seed = random.randrange(1 << 30)
     print(f"kills: seed {seed}")
     chance = random.Random(seed)
-    for part in (imports, collecting, retention, policy):
+    for part in (imports, collecting, following, piped, retention, setting_aside, policy):
         counts = Counts(part.__name__)
         with Folder() as folder:
             part(folder, counts, kills, chance)
@@ -54,9 +59,7 @@ def imports(folder, counts, kills, chance):
         if not killed_command(["import", "--db", folder.db, log], chance.uniform(0.01, 0.2)):
             # It came to its end: the next ones begin with an empty store.
             check_exact(counts, folder.db, EVENTS, "an import that ended")
-            for name in os.listdir(folder.path):
-                if name.startswith("test.db"):
-                    os.unlink(folder(name))
+            clear(folder)
             rows = 0
             continue
         done += 1
@@ -91,6 +94,101 @@ def collecting(folder, counts, kills, chance):
     counts.expect(server.stop()[0] == 0, "the last server ended with an error")
     check_exact(counts, folder.db, events, "at the end")
     counts.expect(counts.ready_ms < 2000, f"ready after {counts.ready_ms} ms")
+
+
+def following(folder, counts, kills, chance):
+    """A log that grows while it is read: each time it is read anew, and its rows are known again."""
+    log = GrowingLog(folder, EVENTS)
+    for _ in range(kills):
+        server = start(folder, counts, "--source", f"evtx:{log.path}")
+        before = server.rows()
+        log.grow(log.chunks // (kills + 1))
+        target = before + chance.randrange(1, EVENTS // (kills + 2))
+        eventually(lambda: server.rows() >= target, 10)
+        answered = server.rows()
+        kill(server)
+        counts.expect(len(sound_after_kill(counts, folder).rows) >= answered, "rows that were answered are gone")
+    log.grow(log.chunks)
+    server = start(folder, counts, "--source", f"evtx:{log.path}")
+    eventually(lambda: server.rows() == EVENTS)
+    counts.expect(server.stop()[0] == 0, "the last server ended with an error")
+    check_exact(counts, folder.db, EVENTS, "at the end")
+
+
+def send(server, first, last):
+    """Writes into the pipe, as long as somebody reads."""
+    def write():
+        try:
+            for begin in range(first, last + 1, SLICE):
+                text = rendered_events(begin, min(begin + SLICE - 1, last)).encode()
+                while text:
+                    text = text[os.write(server.process.stdin.fileno(), text):]
+        except OSError:
+            pass
+    thread = threading.Thread(target=write)
+    thread.start()
+    return thread
+
+
+def piped(folder, counts, kills, chance):
+    """Standard input cannot be read again: what was answered is there, of the rest a fact tells, and who sends it
+    again doubles nothing."""
+    answered = 0
+    for _ in range(kills):
+        server = start(folder, counts, "--source", "stdin:xml", stdin=subprocess.PIPE)
+        sent = answered + EVENTS // (kills + 1)
+        sender = send(server, answered + 1, sent)
+        target = chance.randrange(answered + 1, sent)
+        eventually(lambda: server.rows() >= target, 10)
+        answered = server.rows()
+        server.process.kill()
+        sender.join()
+        kill(server)
+        counts.expect(len(sound_after_kill(counts, folder).rows) >= answered, "rows that were answered are gone")
+    server = start(folder, counts, "--source", "stdin:xml", stdin=subprocess.PIPE)
+    send(server, answered + 1, EVENTS).join()
+    eventually(lambda: server.rows() == EVENTS)
+    facts = [f for f in server.get("/api/v1/coverage")["facts"] if f["kind"] == "service-down"]
+    counts.expect(sum(f["count"] for f in facts) == kills, f"{kills} ends of the program are told as {facts}")
+    counts.expect(server.stop()[0] == 0, "the last server ended with an error")
+    check_exact(counts, folder.db, EVENTS, "at the end")
+
+
+def setting_aside(folder, counts, kills, chance):
+    """A damaged store gives way to a new one: killed at its Nth write, sync or rename."""
+    if shutil.which("strace") is None:
+        print("kills: strace is missing: setting aside is skipped")
+        return
+    rows = 500
+    log = GrowingLog(folder, rows)
+    log.grow(log.chunks)
+    calls = "rename,pwrite64,fsync,fdatasync"
+    words = [PROGRAM, "serve", "--listen", "127.0.0.1:0", "--db", folder.db, "--source", f"evtx:{log.path}"]
+    for when in sorted(chance.sample(range(1, 51), kills)):
+        clear(folder)
+        command("import", "--db", folder.db, log.path)
+        with open(folder.db, "r+b") as file:
+            file.write(b"damaged " * 512)
+        traced = subprocess.Popen(["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={calls}", "-e",
+                                   f"inject={calls}:signal=KILL:when={when}", *words], start_new_session=True,
+                                  stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            traced.wait(1)
+        except subprocess.TimeoutExpired:  # it came through all of that
+            os.killpg(traced.pid, signal.SIGKILL)
+            traced.wait()
+        counts.add("kills")
+        server = start(folder, counts, "--source", f"evtx:{log.path}")
+        what = f"killed at {when}"
+        counts.expect(eventually(lambda: server.rows() == rows, 10), f"{what}: {server.rows()} rows")
+        told = [f["detail"] for f in server.get("/api/v1/coverage")["facts"] if f["kind"] == "store-set-aside"]
+        kept = [p for p in glob.glob(folder.db + ".corrupt-*") if not p.endswith(("-wal", "-shm"))]
+        counts.expect(len(told) == 1 and len(kept) == 1 and os.path.basename(kept[0]) in told[0],
+                      f"{what}: told {told}, kept {kept}")
+        counts.expect(server.get("/api/v1/status")["store"]["oldest_seq"] > 1_000_000, f"{what}: seqs are used again")
+        counts.expect(server.stop()[0] == 0, "the server ended with an error")
+        server.__exit__()
+        check_exact(counts, folder.db, rows, what)
 
 
 def retention(folder, counts, kills, chance):

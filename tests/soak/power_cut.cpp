@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <mutex>
@@ -110,6 +111,10 @@ void undo(const Undo& one, std::size_t from) {
 
 // Requires the lock, which is never given back.
 [[noreturn]] void cut(Disk& d) {
+  // Who reads in mapped memory that goes away waits for the end.
+  std::signal(SIGBUS, [](int) {
+    while (true) pause();
+  });
   for (auto one = d.undo.rbegin(); one != d.undo.rend(); ++one) {
     const bool reached = static_cast<long>(d.random() % 100) < d.keep;
     if (!reached) {

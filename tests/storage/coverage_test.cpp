@@ -179,6 +179,20 @@ TEST_F(CoverageTest, AFactGoesWithTheEventsBehindIt) {
       << "what is still so stays";
 }
 
+// An import of last year's log comes after what happened this year.
+TEST_F(CoverageTest, AFactOfAnotherTimeThanTheDeletedRowsStays) {
+  append(records(1, 4),
+         {fact(CoverageKind::kServiceDown, -9, -1), fact(CoverageKind::kLogCleared, 2, 2),
+          fact(CoverageKind::kRecordsMissing, 90, 99)});
+  append(records(5, 6), {});
+  value_of(store_->delete_oldest(4, kMaxTimestamp));
+  EXPECT_THAT(coverage().facts,
+              ElementsAre(Field(&CoverageFact::kind, CoverageKind::kRecordsMissing),
+                          Field(&CoverageFact::kind, CoverageKind::kRowsDeleted),
+                          Field(&CoverageFact::kind, CoverageKind::kServiceDown)));
+  EXPECT_EQ(coverage({after(95), after(96)}).facts.size(), 1U);
+}
+
 TEST_F(CoverageTest, AStoreOfTheFirstVersionGetsTheTable) {
   reader_.reset();
   store_.reset();

@@ -11,6 +11,7 @@
 #include "storage/event_writer.h"
 #include "storage/retention_clock.h"
 #include "storage/sqlite_internal.h"
+#include "storage/store_lock.h"
 #include "tests/storage/store_test_support.h"
 #include "tests/support/eventually.h"
 #include "tests/support/temp_dir.h"
@@ -95,6 +96,74 @@ TEST_F(SetAsideTest, IsNotDoneUnlessAskedFor) {
   overwrite();
   EXPECT_EQ(Store::open({path()}).error().code, ErrorCode::kCorrupt);
 }
+
+TEST_F(SetAsideTest, AFileThatWasEmptiedHeldAStore) {
+  fill(100);
+  fs::resize_file(path(), 0);
+  EXPECT_EQ(Store::open({path()}).error().code, ErrorCode::kCorrupt);
+  auto store = value_of(Store::open(options()));
+  EXPECT_TRUE(fs::exists(store->set_aside()));
+  auto reader = value_of(StoreReader::open(path()));
+  ASSERT_TRUE(value_of(reader->status()).set_aside);
+  EXPECT_EQ(reader->event(100).error().code, ErrorCode::kGone);
+}
+
+TEST_F(SetAsideTest, ALogWithoutItsStoreIsKept) {
+  std::ofstream(path() + ".lock").close();  // of a version that left no note in it
+  std::ofstream(path()).close();
+  std::ofstream(path() + "-wal") << std::string(5000, 'x');
+  auto store = value_of(Store::open(options()));
+  EXPECT_EQ(fs::file_size(store->set_aside() + "-wal"), 5000U);
+}
+
+TEST_F(SetAsideTest, AnEmptyFileThatWasNeverAStoreBecomesOne) {
+  std::ofstream(path()).close();
+  auto store = value_of(Store::open(options()));
+  EXPECT_EQ(store->set_aside(), "");
+  EXPECT_EQ(value_of(store->append(records(1, 1))).newest_seq, 1U);
+}
+
+TEST_F(SetAsideTest, TheNewStoreTakesOverWhatWasSet) {
+  const StoredSettings wanted{.retention_days = 7, .max_db_size = {}, .record = 3};
+  value_of(value_of(Store::open({path()}))->save(wanted));
+  EXPECT_EQ(value_of(value_of(Store::open(options("a page is damaged")))->settings()), wanted);
+}
+
+// Killed, or out of room, after so many steps of giving way to a new store.
+class SetAsideInterrupted : public SetAsideTest, public testing::WithParamInterface<int> {};
+
+TEST_P(SetAsideInterrupted, TheNextStartGoesOn) {
+  fill(100);
+  std::ofstream(path() + "-wal") << "log";
+  const std::string plan = plan_to_set_aside(path(), "a page is damaged");
+  const std::string aside = path() + '.' + plan.substr(0, plan.find(' '));
+  value_of(value_of(StoreLock::acquire(path() + ".lock")).set_note(plan));
+  const int steps = GetParam();
+  if (steps > 0) fs::rename(path() + "-wal", aside + "-wal");
+  if (steps > 1) fs::rename(path(), aside);
+  if (steps > 2) std::ofstream(path()).close();
+  if (steps > 3) {
+    value_of(Store::open({folder_.path("other.db")}));
+    fs::rename(folder_.path("other.db"), path());
+  }
+  const auto begin = [&](const std::string& set_aside) {
+    auto store = value_of(Store::open({path()}));
+    EXPECT_EQ(store->set_aside(), set_aside);
+    return store;
+  };
+  begin(aside);
+  EXPECT_EQ(fs::file_size(aside + "-wal"), 3U);
+  auto store = begin("");
+  auto reader = value_of(StoreReader::open(path()));
+  const Coverage coverage = value_of(reader->coverage({}));
+  ASSERT_EQ(coverage.facts.size(), 1U);
+  EXPECT_EQ(coverage.facts[0].missing_records, 100U);
+  EXPECT_NE(coverage.facts[0].detail.find("a page is damaged"), std::string::npos);
+  EXPECT_EQ(value_of(reader->position("evtx:a")), "");
+  EXPECT_GT(value_of(store->append(records(1, 1))).newest_seq, 1'000'000U);
+}
+
+INSTANTIATE_TEST_SUITE_P(Steps, SetAsideInterrupted, testing::Range(0, 5));
 
 TEST_F(SetAsideTest, TheWriterGoesOnInANewStoreWithoutOldPositions) {
   fill(2000);

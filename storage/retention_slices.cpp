@@ -1,0 +1,54 @@
+#include "storage/retention_slices_internal.h"
+
+#include <chrono>
+#include <string>
+
+namespace blockwatch {
+namespace {
+
+constexpr std::uint64_t kRows = 2'000;
+constexpr std::int64_t kDay = std::int64_t{24} * 3600 * Timestamp::kTicksPerSecond;
+
+}  // namespace
+
+Result<bool> RetentionSlices::next(Store& store, bool idle) {
+  // First what takes room without rows: it counts as used.
+  auto swept = store.clean_up(/*shrink=*/false);
+  if (!swept || *swept) return swept;
+  const auto deleted = delete_some(store);
+  if (!deleted) return tl::unexpected<Error>(deleted.error());
+  if (*deleted > 0) return true;
+  return idle ? store.clean_up(/*shrink=*/true) : Result<bool>(false);
+}
+
+Result<std::uint64_t> RetentionSlices::delete_some(Store& store) {
+  if (options_.days > 0) {
+    const auto late = time(store);
+    if (!late) return tl::unexpected<Error>(late.error());
+    auto deleted =
+        store.delete_oldest(kRows, Timestamp{late->ticks - std::int64_t{options_.days} * kDay});
+    if (!deleted || *deleted > 0) return deleted;
+  }
+  if (options_.max_bytes == 0) return std::uint64_t{0};
+  auto used = store.used_bytes();
+  if (!used) return used;
+  if (*used <= options_.max_bytes) return std::uint64_t{0};
+  auto deleted = store.delete_oldest(kRows, kMaxTimestamp);
+  if (!deleted || *deleted > 0) return deleted;
+  return make_error(ErrorCode::kUnavailable,
+                    "the store takes " + std::to_string(*used) +
+                        " bytes without any event, more than the bound of " +
+                        std::to_string(options_.max_bytes));
+}
+
+Result<Timestamp> RetentionSlices::time(Store& store) {
+  const auto steady = std::chrono::steady_clock::now();
+  if (!clock_) {
+    const auto newest = store.newest_received();
+    if (!newest) return tl::unexpected<Error>(newest.error());
+    clock_.emplace(*newest, now(), steady);
+  }
+  return clock_->look(now(), steady);
+}
+
+}  // namespace blockwatch
