@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "server/firewall_log/ruleset.h"
+#include "server/utf8.h"
 
 namespace blockwatch {
 namespace {
@@ -45,7 +46,7 @@ std::string fingerprint_of(const std::string& text) {
 
 // The name of a table's chain or set in our table.
 std::string ours(const NftTable& table, const std::string& name) {
-  return table.family + '/' + table.name + '/' + name;
+  return table.family + '/' + without_slash(table.name) + '/' + without_slash(name);
 }
 
 // For people.
@@ -154,10 +155,9 @@ class Planner {
   }
 
   // Logs, and ends this copy of the chain: what the packet's other chains say is for their copies.
-  void append_log(Json& statements, std::string prefix) {
-    if (prefix.size() > kMaxPrefix) prefix.resize(kMaxPrefix);
+  void append_log(Json& statements, const std::string& prefix) {
     statements.push_back({{"log",
-                           {{"prefix", prefix},
+                           {{"prefix", shorten_utf8(prefix, kMaxPrefix)},
                             {"group", group_},
                             {"snaplen", kSnapLength},
                             {"queue-threshold", kQueueThreshold}}}});

@@ -86,6 +86,8 @@ def main():
             check(report.get("source") == "nflog:8470", "auto is NFLOG"),
             check(int(report.get("dropped", "0")) > 0, "what the firewall drops is an event"),
             check(report.get("stopped") == "success", "it stops by itself"),
+            check((report.get("tables_before"), report.get("tables_left")) == ("1", "0"),
+                  "its removal takes the rules of firewall-log along"),
         ]
         run("chroot", root, "apt-get", "purge", "-y", "-qq", "blockwatch")
         left = [path for path in ("usr/bin/blockwatchd", "var/lib/private/blockwatch", "etc/blockwatch")
