@@ -24,7 +24,6 @@ table inet guard {
     oifname "lo" accept
     udp dport 7000-7999 log prefix "out-udp " group 8470 drop
     tcp dport 7000-7999 log prefix "out-tcp " group 8470 reject
-    meta l4proto { icmp, ipv6-icmp } icmp type echo-request log prefix "out-ping " group 8470 drop
   }
 }
 """
