@@ -17,7 +17,7 @@ using Json = nlohmann::json;
 
 constexpr std::string_view kFamily = "inet";
 constexpr const char* kAboutChain = "about";
-constexpr std::size_t kMaxPrefix = 127;  // NF_LOG_PREFIXLEN with its end
+constexpr std::size_t kMaxPrefix = 124;  // NF_LOG_PREFIXLEN less its end and "..."
 constexpr int kSnapLength = 128;         // bytes of a packet: all headers
 constexpr int kQueueThreshold = 64;
 

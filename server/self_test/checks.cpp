@@ -261,8 +261,7 @@ Check check_senders(const Result<void>& watched) {
   if (watched)
     return {"senders", Verdict::kOk, "the kernel tells who sent a packet that is dropped"};
   return {"senders", Verdict::kOk,
-          "of a packet that is dropped, found by its socket while that lives; the kernel does not "
-          "tell: " +
+          "of a packet that is dropped, found by its socket while that lives; " +
               watched.error().message};
 }
 

@@ -117,6 +117,7 @@ TEST_F(LogRulesTest, AHandleThatMayBeCutOffIsNone) {
   const std::string place = "inet fw " + std::string(116, 'c');
   EXPECT_EQ(handle_of(place + " 1"), 1U);
   EXPECT_EQ(handle_of(place + " 12"), 0U);  // of 1234, perhaps
+  EXPECT_EQ(handle_of("inet fw in 12..."), 0U);
   EXPECT_EQ(handle_of("inet fw in 12: " + std::string(112, 'x')), 12U);
 }
 
