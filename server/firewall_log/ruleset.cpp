@@ -114,6 +114,7 @@ std::vector<NftTable> tables_of(const NftObjects& objects) {
     }
   }
   std::vector<NftTable> list;
+  list.reserve(tables.size());
   for (auto& [key, table] : tables) list.push_back(std::move(table));
   return list;
 }
