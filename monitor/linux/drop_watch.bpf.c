@@ -33,6 +33,7 @@ struct socket {
 struct sock {
   struct sock_common __sk_common;
   socket_lock_t sk_lock;
+  unsigned short sk_type;
   unsigned short sk_protocol;
   struct socket* sk_socket;
   void* sk_user_data;
@@ -81,10 +82,11 @@ enum {
   kMostSteps = 24,             // of a path: names and mounts
   kNameBytes = 128,            // with its NUL
   kKernelThread = 0x00200000,  // PF_KTHREAD
-  kTcp = 6,
-  kRequestState = 12,  // TCP_NEW_SYN_RECV: not a whole socket
-  kTimeWaitState = 6,  // TCP_TIME_WAIT: likewise
-  kListenState = 10,   // TCP_LISTEN: answers without its lock
+  kDatagrams = 2,              // SOCK_DGRAM
+  kRaw = 3,                    // SOCK_RAW
+  kRequestState = 12,          // TCP_NEW_SYN_RECV: not a whole socket
+  kTimeWaitState = 6,          // TCP_TIME_WAIT: likewise
+  kListenState = 10,           // TCP_LISTEN: answers without its lock
 };
 
 struct {
@@ -111,9 +113,10 @@ static __always_inline int is_sender(struct task_struct* task, struct sk_buff* s
   if (state == kRequestState || state == kTimeWaitState || state == kListenState) return 0;
   // The kernel's own sockets have no file; tunnels use that of a user, but mark it.
   if (!BPF_CORE_READ(sock, sk_socket, file) || BPF_CORE_READ(sock, sk_user_data)) return 0;
-  // Datagrams are sent by the call alone. TCP also sends when it likes, but then nobody has the
-  // lock.
-  return BPF_CORE_READ(sock, sk_protocol) != kTcp || BPF_CORE_READ(sock, sk_lock.owned) != 0;
+  // Datagrams are sent by the call alone. TCP and SCTP also send when they like, but then nobody
+  // has the lock.
+  const unsigned short type = BPF_CORE_READ(sock, sk_type);
+  return type == kDatagrams || type == kRaw || BPF_CORE_READ(sock, sk_lock.owned) != 0;
 }
 
 // Leaves no names where they are not known as a whole.
