@@ -8,6 +8,7 @@
 
 #include "monitor/audit_policy.h"
 #include "monitor/event_source.h"
+#include "monitor/netfilter/drop_watch.h"
 #include "storage/words.h"
 
 namespace blockwatch {
@@ -22,9 +23,10 @@ inline constexpr std::string_view kSourceKinds =
 
 // kInvalidArgument names what was expected. `none` gives a null pointer. `auto` fails with what is
 // in the way where there is no live source: kUnsupported, kPermission or kConflict. `policy` is for
-// sources that decide themselves what is audited.
+// sources that decide themselves what is audited, `drops`, which may be null, for those of packets.
 Result<std::unique_ptr<EventSource>> make_source(const std::string& spec, ActionSet record,
-                                                 const AuditPolicyFn& policy = {});
+                                                 const AuditPolicyFn& policy = {},
+                                                 const std::shared_ptr<DropWatch>& drops = {});
 
 // windows. Follows the live Security log. kUnsupported elsewhere.
 Result<std::unique_ptr<EventSource>> make_windows_source(ActionSet record);
@@ -34,7 +36,8 @@ Result<std::unique_ptr<EventSource>> make_netevent_source(ActionSet record);
 
 // nflog:GROUP. Listens to a group of netfilter's. kUnsupported elsewhere.
 Result<std::unique_ptr<EventSource>> make_nflog_source(std::uint16_t group, ActionSet record,
-                                                       const AuditPolicyFn& policy);
+                                                       const AuditPolicyFn& policy,
+                                                       const std::shared_ptr<DropWatch>& drops);
 
 // evtx:FILE. Reads FILE, then whatever is added to it. The position is how the file was when it was
 // read to its end.

@@ -97,7 +97,7 @@ class Daemon::Impl {
     });
   }
 
-  Result<void> start() {
+  Result<void> start(const std::shared_ptr<DropWatch>& drops) {
     // What is stored already can be asked for from the first moment.
     if (auto reader = readers_.borrow()) {
       if (const auto status = (*reader)->status()) commits_.publish(status->newest_seq);
@@ -107,7 +107,7 @@ class Daemon::Impl {
     // then on; who reads the policy switches it off again if it was off before.
     std::vector<std::unique_ptr<EventSource>> sources;
     for (const std::string& spec : config_.sources) {
-      auto source = make_source(spec, record_, audited());
+      auto source = make_source(spec, record_, audited(), drops);
       if (!source && spec == "auto") {
         spdlog::warn("auto: no live source: {}; --source names another", source.error().message);
         continue;
@@ -394,8 +394,9 @@ bool Daemon::stop() { return impl_->stop(); }
 Result<std::unique_ptr<Daemon>> Daemon::start(ServeConfig config) {
   auto parts = start_up(std::move(config));
   if (!parts) return tl::unexpected(parts.error());
+  const auto drops = std::move(parts->drops);  // of the sources that take it
   auto daemon = std::unique_ptr<Daemon>(new Daemon(std::make_unique<Impl>(std::move(*parts))));
-  if (auto started = daemon->impl_->start(); !started) return tl::unexpected(started.error());
+  if (auto started = daemon->impl_->start(drops); !started) return tl::unexpected(started.error());
   return daemon;
 }
 

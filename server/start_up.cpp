@@ -35,6 +35,18 @@ NeededRights rights_for(const ServeConfig& config) {
           .read_others = config.user.empty() && (has("evtx:") || has("dir:"))};
 }
 
+// An extra, which takes rights that are not kept.
+std::shared_ptr<DropWatch> watch_drops() {
+  auto watch = open_drop_watch();
+  if (!watch) {
+    spdlog::debug("senders of dropped packets are found by their sockets: {}",
+                  watch.error().message);
+    return nullptr;
+  }
+  spdlog::info("the kernel tells who sent a packet that is dropped");
+  return std::move(*watch);
+}
+
 // From elsewhere nobody comes in without one.
 Result<void> check_tokens(const ServeConfig& config, const TokenStore& tokens) {
   const auto open = std::ranges::find_if_not(config.listen, &ListenAddress::is_local);
@@ -94,7 +106,9 @@ Result<StartUp> start_up(ServeConfig config) {
   if (!listeners) return tl::unexpected(listeners.error());
   const auto own_identity = read_own_identity(config);
   if (!own_identity) return tl::unexpected(own_identity.error());
-  if (auto dropped = drop_rights(rights_for(config)); !dropped) {
+  const NeededRights rights = rights_for(config);
+  auto drops = rights.firewall_log ? watch_drops() : nullptr;
+  if (auto dropped = drop_rights(rights); !dropped) {
     return tl::unexpected(dropped.error());
   }
   auto db_path = resolve_db_path(config.db_path);
@@ -128,7 +142,8 @@ Result<StartUp> start_up(ServeConfig config) {
                  .store = std::move(*store),
                  .settings = settings,
                  .tokens = std::move(*tokens),
-                 .audit = std::move(*audit)};
+                 .audit = std::move(*audit),
+                 .drops = std::move(drops)};
 }
 
 }  // namespace blockwatch

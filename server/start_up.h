@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "monitor/netfilter/drop_watch.h"
 #include "server/audit_keeper.h"
 #include "server/config.h"
 #include "server/listener.h"
@@ -23,6 +24,7 @@ struct StartUp {
   StoredSettings settings;       // of the store
   std::unique_ptr<TokenStore> tokens;
   std::unique_ptr<AuditKeeper> audit;
+  std::shared_ptr<DropWatch> drops;  // null: the system does not tell
 };
 
 // Opens the addresses, gives away the rights that only that needed, then opens the files. Errors

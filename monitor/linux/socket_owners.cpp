@@ -123,7 +123,8 @@ void SocketOwners::look_at_all() {
   constexpr std::string_view kSocket = "socket:[";
   const auto start = Clock::now();
   holders_.clear();
-  some_hidden_ = false;
+  // Where even the first process is not to be seen (hidepid), others are not either.
+  some_hidden_ = ::access("/proc/1", F_OK) != 0;
   const Folder processes(::opendir("/proc"));
   while (const dirent* process = processes ? ::readdir(processes.get()) : nullptr) {
     if (std::isdigit(static_cast<unsigned char>(process->d_name[0])) == 0) continue;

@@ -6,22 +6,12 @@ namespace blockwatch {
 
 void FlowFold::set_key(const NflogPacket& packet) {
   key_.clear();
-  const auto put = [this](std::uint32_t number) {
-    for (int i = 0; i < 4; ++i) key_ += static_cast<char>(number >> (8 * i) & 0xff);
-  };
+  const auto put = [this](std::uint32_t number) { append_number(number, key_); };
   put(std::uint32_t{packet.family} << 24 | std::uint32_t{packet.hook} << 16 | packet.ethernet_type);
   put(packet.in_interface.value_or(0));
   put(packet.out_interface.value_or(0));
   put(packet.uid.value_or(~0U));
-  if (packet.packet) {
-    const Packet& p = *packet.packet;
-    for (const IpAddress* address : {&p.source, &p.destination}) {
-      key_.append(reinterpret_cast<const char*>(address->bytes.data()), address->bytes.size());
-    }
-    put(std::uint32_t{p.protocol} << 24 | (opens_flow(p) ? 1U : 0U) << 16 |
-        std::uint32_t{p.icmp_type.value_or(0)} << 8 | p.icmp_code.value_or(0));
-    put(std::uint32_t{p.source_port.value_or(0)} << 16 | p.destination_port.value_or(0));
-  }
+  if (packet.packet) append_flow(*packet.packet, key_);
   key_ += packet.prefix;
 }
 

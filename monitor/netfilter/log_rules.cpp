@@ -33,7 +33,8 @@ enum : std::uint16_t {
 };
 constexpr std::uint32_t kAcceptCode = 1;
 constexpr std::string_view kCopies = "blockwatch";
-constexpr std::size_t kHeader = 4;  // struct nfgenmsg
+constexpr std::size_t kHeader = 4;       // struct nfgenmsg
+constexpr std::size_t kMaxPrefix = 127;  // longer ones are cut: NF_LOG_PREFIXLEN with its end
 
 // Calls `take` with each attribute; false: they contradict themselves.
 template <class Take>
@@ -96,7 +97,7 @@ void become_original(LogRule& rule) {
   rule.handle = 0;
   rule.place = rule.prefix.substr(0, rule.prefix.find(": "));
   const std::size_t space = rule.place.rfind(' ');
-  if (space == std::string::npos) return;
+  if (space == std::string::npos || rule.place.size() >= kMaxPrefix) return;
   const std::string_view last = std::string_view(rule.place).substr(space + 1);
   const auto [end, error] = std::from_chars(last.data(), last.data() + last.size(), rule.handle);
   const bool is_handle = error == std::errc{} && end == last.data() + last.size();

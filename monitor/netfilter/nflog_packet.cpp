@@ -19,6 +19,8 @@ enum : std::uint16_t {
   kGid = 14,
 };
 
+constexpr std::uint16_t kEthernetIpv4 = 0x0800;
+constexpr std::uint16_t kEthernetIpv6 = 0x86dd;
 constexpr std::size_t kPacketPrologue = 4;  // struct nfgenmsg
 
 std::optional<Timestamp> time_of(netlink::Bytes bytes) {
@@ -83,6 +85,10 @@ std::optional<NflogPacket> parse_nflog_packet(const netlink::Message& message) {
   netlink::Reader attributes(message.payload.subspan(kPacketPrologue));
   while (const auto attribute = attributes.attribute()) set(packet, *attribute);
   if (attributes.is_damaged()) return std::nullopt;
+  // On a bridge it may be anything.
+  if (packet.ethernet_type != kEthernetIpv4 && packet.ethernet_type != kEthernetIpv6) {
+    packet.packet.reset();
+  }
   return packet;
 }
 

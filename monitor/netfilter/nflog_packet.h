@@ -2,6 +2,7 @@
 // A packet that netfilter logged to a group (NFLOG), as its message tells it. Pure.
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -24,6 +25,14 @@ inline constexpr std::uint8_t kForward = 2;
 inline constexpr std::uint8_t kLocalOut = 3;
 }  // namespace netfilter
 
+// The process that sent a packet, where the system told at that moment.
+struct PacketSender {
+  std::uint64_t process_id = 0;
+  std::string executable;  // empty: not known
+
+  bool operator==(const PacketSender&) const = default;
+};
+
 struct NflogPacket {
   std::uint8_t family = 0;
   std::uint16_t group = 0;
@@ -36,8 +45,9 @@ struct NflogPacket {
   std::optional<std::uint32_t> mark;
   std::optional<std::uint32_t> uid;  // of the socket that sends
   std::optional<std::uint32_t> gid;
-  std::string prefix;            // of the rule
-  std::optional<Packet> packet;  // none: no IP
+  std::string prefix;                          // of the rule
+  std::optional<Packet> packet;                // none: no IP
+  std::shared_ptr<const PacketSender> sender;  // not in the message; null: not known
 };
 
 // `message` is of the type kNflogPacketType. nullopt: it contradicts itself.

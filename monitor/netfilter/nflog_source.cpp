@@ -129,22 +129,43 @@ class Listener {
   void take(const NflogSocket::Received& received) {
     const Timestamp time = now();
     const Clock::time_point clock = Clock::now();
+    if (options_.drops) options_.drops->keep_up();
     netlink::Reader messages(received.bytes);
     while (const auto message = messages.message()) {
       if (message->type != kNflogPacketType) continue;
       auto packet = parse_nflog_packet(*message);
       if (!packet) {
-        ++damaged_;
+        count_damage();
         continue;
       }
       // Those of this machine come without a time.
       if (!packet->time) packet->time = time;
+      find_sender(*packet);
       heard_ = true;
       count_losses(*packet);
       accept(*packet, clock);
       if (list_.events.size() >= kBatch) hand_on();
     }
-    if (messages.is_damaged()) ++damaged_;
+    if (messages.is_damaged()) count_damage();
+  }
+
+  // Its number is passed, so that it is not missing as well.
+  void count_damage() {
+    ++damaged_;
+    ++next_sequence_;
+  }
+
+  void find_sender(NflogPacket& packet) const {
+    if (options_.drops && packet.packet && direction_of(packet) == Direction::kOutbound) {
+      packet.sender = options_.drops->sender_of(*packet.packet);
+    }
+  }
+
+  SocketOwner owner_of(const NflogPacket& packet) const {
+    if (!packet.sender) return api_.owner_of(packet);
+    return {.state = SocketOwner::State::kFound,
+            .process_id = packet.sender->process_id,
+            .executable = packet.sender->executable};
   }
 
   // The numbers of a group rise by one; what is missing between two was lost.
@@ -199,7 +220,7 @@ class Listener {
                                 .in_name = in_name,
                                 .out_name = out_name,
                                 .rule = rule,
-                                .owner = api_.owner_of(packet),
+                                .owner = owner_of(packet),
                                 .packets = packets};
     list_.events.push_back(to_event(packet, event_id, context, list_.text));
     return true;

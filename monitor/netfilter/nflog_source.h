@@ -9,6 +9,7 @@
 
 #include "monitor/audit_policy.h"
 #include "monitor/event_source.h"
+#include "monitor/netfilter/drop_watch.h"
 #include "monitor/netfilter/nflog_api.h"
 #include "storage/words.h"
 
@@ -20,7 +21,8 @@ inline constexpr std::uint16_t kNflogGroup = 8470;
 struct NflogOptions {
   std::uint16_t group = kNflogGroup;
   ActionSet record = kBlocksAndDrops;
-  AuditPolicyFn policy;  // asked every second; empty: blocks and drops are audited
+  std::shared_ptr<DropWatch> drops;  // null: nobody watches who sends
+  AuditPolicyFn policy;              // asked every second; empty: blocks and drops are audited
   // Repeats of a flow are told of together after so long.
   std::chrono::milliseconds fold_window{60'000};
   std::size_t most_flows = 65'536;

@@ -162,4 +162,20 @@ bool opens_flow(const Packet& packet) {
   }
 }
 
+void append_flow(const Packet& packet, std::string& key) {
+  for (const IpAddress* address : {&packet.source, &packet.destination}) {
+    key.append(reinterpret_cast<const char*>(address->bytes.data()), address->bytes.size());
+  }
+  append_number(std::uint32_t{packet.protocol} << 24 | (opens_flow(packet) ? 1U : 0U) << 16 |
+                    std::uint32_t{packet.icmp_type.value_or(0)} << 8 | packet.icmp_code.value_or(0),
+                key);
+  append_number(
+      std::uint32_t{packet.source_port.value_or(0)} << 16 | packet.destination_port.value_or(0),
+      key);
+}
+
+void append_number(std::uint32_t number, std::string& key) {
+  for (int i = 0; i < 4; ++i) key += static_cast<char>(number >> (8 * i) & 0xff);
+}
+
 }  // namespace blockwatch

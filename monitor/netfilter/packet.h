@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 
 #include "storage/ip_address.h"
 
@@ -23,6 +24,12 @@ struct Packet {
   std::optional<std::uint8_t> tcp_flags;
   std::optional<std::uint8_t> sctp_chunk;  // type of the first one
 };
+
+// Both make keys of tables: bytes that stand for a value.
+void append_number(std::uint32_t number, std::string& key);
+// Appends what tells its flow from others: addresses, protocol, ports or kind of message, and
+// whether it opens one.
+void append_flow(const Packet& packet, std::string& key);
 
 // nullopt: neither an IPv4 nor an IPv6 header.
 std::optional<Packet> parse_packet(std::span<const std::uint8_t> bytes);

@@ -6,6 +6,8 @@
 
 #include "monitor/name_resolver.h"
 #include "monitor/netevent_queue.h"
+#include "monitor/netfilter/drop_watch.h"
+#include "monitor/netfilter/nflog_api.h"
 #include "monitor/os_user.h"
 #include "server/audit_policy_file.h"
 #include "server/commands/commands.h"
@@ -164,6 +166,9 @@ int run_self_test(const SelfTestConfig& config) {
       collecting = tl::make_unexpected(session.error());
     }
     checks.push_back(check_net_events(collecting, held));
+  }
+  if (open_nflog()) {
+    checks.push_back(check_senders(open_drop_watch().map([](const auto&) {})));
   }
   if (config.attempt) {
     if (log) {

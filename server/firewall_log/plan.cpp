@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "server/firewall_log/ruleset.h"
+#include "server/utf8.h"
 
 namespace blockwatch {
 namespace {
@@ -16,7 +17,7 @@ using Json = nlohmann::json;
 
 constexpr std::string_view kFamily = "inet";
 constexpr const char* kAboutChain = "about";
-constexpr std::size_t kMaxPrefix = 127;  // NF_LOG_PREFIXLEN with its end
+constexpr std::size_t kMaxPrefix = 124;  // NF_LOG_PREFIXLEN less its end and "..."
 constexpr int kSnapLength = 128;         // bytes of a packet: all headers
 constexpr int kQueueThreshold = 64;
 
@@ -45,7 +46,7 @@ std::string fingerprint_of(const std::string& text) {
 
 // The name of a table's chain or set in our table.
 std::string ours(const NftTable& table, const std::string& name) {
-  return table.family + '/' + table.name + '/' + name;
+  return table.family + '/' + without_slash(table.name) + '/' + without_slash(name);
 }
 
 // For people.
@@ -154,10 +155,9 @@ class Planner {
   }
 
   // Logs, and ends this copy of the chain: what the packet's other chains say is for their copies.
-  void append_log(Json& statements, std::string prefix) {
-    if (prefix.size() > kMaxPrefix) prefix.resize(kMaxPrefix);
+  void append_log(Json& statements, const std::string& prefix) {
     statements.push_back({{"log",
-                           {{"prefix", prefix},
+                           {{"prefix", shorten_utf8(prefix, kMaxPrefix)},
                             {"group", group_},
                             {"snaplen", kSnapLength},
                             {"queue-threshold", kQueueThreshold}}}});

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "server/utf8.h"
+
 namespace blockwatch {
 namespace {
 
@@ -38,6 +40,18 @@ std::string nft_text(const Json& object, const char* member) {
   return found != object.end() && found->is_string() ? found->get<std::string>() : std::string{};
 }
 
+std::string without_slash(const std::string& name) {
+  std::string text;
+  for (const char c : name) {
+    if (c == '/') {
+      text += ".-";
+    } else {
+      text.append(c == '.' ? 2 : 1, c);
+    }
+  }
+  return text;
+}
+
 std::set<std::string> NftTable::reachable(const NftChain& from) const {
   std::set<std::string> targets;
   for (const Json& rule : from.rules) collect_targets(rule, targets);
@@ -65,7 +79,9 @@ bool NftTable::may_drop(const NftChain& chain) const {
 }
 
 NftObjects parse_nft_objects(std::string_view text) {
-  const Json json = Json::parse(text, nullptr, false);
+  std::string valid;  // the comment of a rule may be anything
+  append_valid_utf8(valid, text);
+  const Json json = Json::parse(valid, nullptr, false);
   if (!json.is_object() || !json.contains("nftables") || !json["nftables"].is_array()) return {};
   const Json& objects = json["nftables"];
   const auto fits = [](const Json& one) {
@@ -98,6 +114,7 @@ std::vector<NftTable> tables_of(const NftObjects& objects) {
     }
   }
   std::vector<NftTable> list;
+  list.reserve(tables.size());
   for (auto& [key, table] : tables) list.push_back(std::move(table));
   return list;
 }

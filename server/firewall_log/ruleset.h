@@ -17,6 +17,9 @@ const std::string& nft_key(const nlohmann::json& object);
 // The member if it is a text, else an empty one.
 std::string nft_text(const nlohmann::json& object, const char* member);
 
+// The name in other letters if it has a slash; two names never become one.
+std::string without_slash(const std::string& name);
+
 struct NftChain {
   nlohmann::json about;
   std::vector<nlohmann::json> rules;

@@ -107,7 +107,7 @@ Check check_policy(const Result<AuditPolicy>& policy, std::string_view kind,
                        "audited, dropped packets are " + (packet ? "" : "not ") + "audited"};
   if (conflict) check.found += "; changes would not last: " + *conflict;
   if (kind == "file") {
-    check.found += "; no source on this system depends on it";
+    check.found += "; on this system only nflog: depends on it";
   } else if (!connection && !packet) {
     check.verdict = Verdict::kFailed;
     check.advice = "nothing will be recorded: blockwatchd audit set --preset connections";
@@ -255,6 +255,14 @@ Check check_net_events(const EngineResult<bool>& collecting, const std::vector<N
   }
   return {"net-events", Verdict::kOk,
           "collected; the engine holds " + (held.empty() ? std::string("none") : list)};
+}
+
+Check check_senders(const Result<void>& watched) {
+  if (watched)
+    return {"senders", Verdict::kOk, "the kernel tells who sent a packet that is dropped"};
+  return {"senders", Verdict::kOk,
+          "of a packet that is dropped, found by its socket while that lives; " +
+              watched.error().message};
 }
 
 Check check_attempt(const BlockAttempt& attempt) {

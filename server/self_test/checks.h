@@ -26,6 +26,8 @@ Check check_shapes(const RecentEvents& recent);
 Check check_orientation(const RecentEvents& recent, const std::vector<IpAddress>& own);
 Check check_filter_names(const RecentEvents& recent, const std::string& fault);
 Check check_net_events(const EngineResult<bool>& collecting, const std::vector<NetEvent>& held);
+// Of packets that Linux' firewall drops.
+Check check_senders(const Result<void>& watched);
 Check check_attempt(const BlockAttempt& attempt);
 
 }  // namespace blockwatch

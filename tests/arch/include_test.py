@@ -25,6 +25,7 @@ WALLS = [
     (["openssl/*"], ["server/*.cpp", "server/openssl_types.h", "storage/sha256_posix.cpp"]),
     (["windows.h"], ["*_windows.cpp", "*_windows.h", "monitor/windows/*", "server/windows/*"]),
     (["winevt.h", "ntsecapi.h", "fwpmu.h"], ["monitor/windows/*"]),
+    (["bpf/*"], ["monitor/linux/drop_watch*"]),
     (["linux/*", "libmnl/*"], ["monitor/linux/*", "server/*_posix.cpp"]),
     (
         ["unistd.h", "fcntl.h", "poll.h", "sys/*", "arpa/*", "netinet/*", "winsock2.h", "io.h"],

@@ -14,14 +14,14 @@ OURS6, PEER6 = "fd77::2", "fd77::1"
 BEHIND = "10.78.0.9"  # an address that is reached through us
 
 
-def enter_own_namespace():
-    """Starts this program again in new namespaces, or ends it as skipped, saying why."""
+def enter_own_namespace(ways=(("--user", "--map-root-user", "--net"), ("--net",))):
+    """Starts this program again in new namespaces, the first way that works, or ends it as skipped, saying why."""
     if os.environ.get("BLOCKWATCH_OWN_NAMESPACE"):
         return
     missing = [tool for tool in ("unshare", "nsenter", "setpriv", "ip", "nft") if not shutil.which(tool, path=PATH)]
     if missing:
         skip(f"not installed: {', '.join(missing)}")
-    for how in (["--user", "--map-root-user", "--net"], ["--net"]):
+    for how in ways:
         tried = subprocess.run(["unshare", *how, "nft", "add", "table", "inet", "x"], capture_output=True, text=True,
                                check=False, env=environment())
         if tried.returncode == 0:

@@ -3,15 +3,32 @@
 
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "monitor/netfilter/drop_watch.h"
 #include "monitor/netfilter/nflog_api.h"
 #include "tests/netfilter/nflog_builder.h"
 
 namespace blockwatch {
+
+// Knows the senders of the packets to some ports.
+class FakeDrops final : public DropWatch {
+ public:
+  void keep_up() override { ++kept_up; }
+  std::shared_ptr<const PacketSender> sender_of(const Packet& packet) override {
+    ++asked;
+    const auto found = senders.find(packet.destination_port.value_or(0));
+    return found != senders.end() ? std::make_shared<const PacketSender>(found->second) : nullptr;
+  }
+
+  std::map<std::uint16_t, PacketSender> senders;
+  int kept_up = 0;
+  int asked = 0;
+};
 
 class FakeNflog {
  public:

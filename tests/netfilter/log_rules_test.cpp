@@ -109,6 +109,18 @@ TEST_F(LogRulesTest, ACopyStandsForTheRuleThatItsPrefixNames) {
   EXPECT_EQ(rule->handle, 0U);
 }
 
+TEST_F(LogRulesTest, AHandleThatMayBeCutOffIsNone) {
+  const auto handle_of = [&](const std::string& prefix) {
+    add(rule_message(netfilter::kInet, "blockwatch", "c", 1, logging(prefix)));
+    return find(prefix)->handle;
+  };
+  const std::string place = "inet fw " + std::string(116, 'c');
+  EXPECT_EQ(handle_of(place + " 1"), 1U);
+  EXPECT_EQ(handle_of(place + " 12"), 0U);  // of 1234, perhaps
+  EXPECT_EQ(handle_of("inet fw in 12..."), 0U);
+  EXPECT_EQ(handle_of("inet fw in 12: " + std::string(112, 'x')), 12U);
+}
+
 TEST_F(LogRulesTest, RulesThatLogToTheKernelsLogAreNotOurs) {
   EXPECT_TRUE(add(rule_message(netfilter::kIpv4, "t", "c", 1, [](netlink::Writer& writer) {
     put_expression(writer, "log",

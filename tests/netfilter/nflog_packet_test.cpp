@@ -93,6 +93,16 @@ TEST(NflogPacketTest, EveryAttributeHasItsField) {
   EXPECT_EQ(packet->packet->destination_port, 53);
 }
 
+TEST(NflogPacketTest, WhatIsNoIpIsNotReadAsSuch) {
+  // The tag of a VLAN comes first, and may begin like IPv6.
+  const auto tagged = parse_logged(
+      nflog_message({.family = netfilter::kBridge,
+                     .ethernet_type = 0x8100,
+                     .payload = "\x60\x05\x86\xdd" + ipv6_packet(17, udp_header(1, 2))}));
+  ASSERT_TRUE(tagged);
+  EXPECT_FALSE(tagged->packet);
+}
+
 TEST(NflogPacketTest, AnImplausibleTimeIsNone) {
   for (const std::uint64_t seconds : {0ULL, 1ULL << 32, 0xffffffffffULL}) {
     const auto packet = parse_logged(nflog_message({.seconds = seconds}));

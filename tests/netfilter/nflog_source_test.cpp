@@ -233,8 +233,12 @@ TEST_F(NflogSourceTest, DamageIsCounted) {
     message[20] = '\1';  // the length of the first attribute
     nflog_.waiting.push_back(message);
     nflog_.waiting.push_back(error_message(0));
+    // Both were packets with a number, which is not missing as well.
+    nflog_.next_sequence = 2;
+    nflog_.log({});
   }}));
   EXPECT_EQ(damaged_, 2U);
+  EXPECT_EQ(lost_, 0U);
 }
 
 TEST_F(NflogSourceTest, WhatHappenedWhileNobodyListenedIsMissing) {
@@ -282,6 +286,30 @@ TEST(NflogPositionTest, TextAndBack) {
   for (const char* bad : {"", "2 1 2 3", "1 1 2", "1 1 2 3 4", "1 x 2 3", "1 1 -2 3"}) {
     EXPECT_FALSE(parse_nflog_position(bad)) << bad;
   }
+}
+
+TEST_F(NflogSourceTest, ASenderThatTheSystemTellsIsBelieved) {
+  const auto drops = std::make_shared<FakeDrops>();
+  drops->senders = {{53, {.process_id = 7, .executable = "/bin/once"}}};
+  options_.drops = drops;
+  nflog_.owner.state = SocketOwner::State::kNoSocket;
+  const auto sent = [](unsigned port, std::uint8_t hook = netfilter::kLocalOut) {
+    return LoggedPacket{.hook = hook, .payload = ipv4_packet(17, udp_header(40'000, port))};
+  };
+  ASSERT_TRUE(run({logged(sent(53)), logged(sent(54)), logged(sent(53, netfilter::kLocalIn)),
+                   // The row of the repeats is made after the process is forgotten.
+                   [&] { logged(sent(53), 2)(); }, [&] { drops->senders.clear(); }}));
+  ASSERT_EQ(event_ids(), (std::vector<int>{5157, 5157, 5157, 5152}));
+  for (const std::size_t known : {0U, 3U}) {
+    EXPECT_EQ(events_.events[known].process_id, 7U);
+    EXPECT_EQ(events_.events[known].application, "/bin/once");
+    EXPECT_EQ(winlog::note_of(events_.events[known], winlog::kProcessNote), "");
+  }
+  EXPECT_EQ(events_.events[1].process_id, std::nullopt);
+  EXPECT_EQ(winlog::note_of(events_.events[1], winlog::kProcessNote), "gone");
+  EXPECT_EQ(winlog::note_of(events_.events[2], winlog::kProcessNote), "no listener");
+  EXPECT_EQ(drops->asked, 4);  // not for what came in
+  EXPECT_GT(drops->kept_up, 0);
 }
 
 }  // namespace

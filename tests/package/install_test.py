@@ -79,13 +79,15 @@ def main():
             check(report.get("active") == "active", "the service runs after the boot"),
             check(report.get("ready") == "200", "/health/ready answers 200"),
             check(report.get("user") not in (None, "", "root"), "it runs as a user of its own"),
-            check(int(report.get("capabilities", "0"), 16) == 1 << 12, "CAP_NET_ADMIN is all it may do"),
+            check(int(report.get("capabilities") or "0", 16) == 1 << 12, "CAP_NET_ADMIN is all it may do"),
             check(report.get("no_new_privileges") == "1", "and it cannot gain more"),
             check(report.get("state_mode") == "700", "its data is its own"),
             check(report.get("token_used") == "202", "a token that root makes is one that it takes"),
             check(report.get("source") == "nflog:8470", "auto is NFLOG"),
-            check(int(report.get("dropped", "0")) > 0, "what the firewall drops is an event"),
+            check(int(report.get("dropped") or "0") > 0, "what the firewall drops is an event"),
             check(report.get("stopped") == "success", "it stops by itself"),
+            check((report.get("tables_before"), report.get("tables_left")) == ("1", "0"),
+                  "its removal takes the rules of firewall-log along"),
         ]
         run("chroot", root, "apt-get", "purge", "-y", "-qq", "blockwatch")
         left = [path for path in ("usr/bin/blockwatchd", "var/lib/private/blockwatch", "etc/blockwatch")
@@ -93,8 +95,9 @@ def main():
         passed.append(check(not left, f"a purge leaves nothing {left}"))
         print(f"{sum(passed)} passed, {len(passed) - sum(passed)} failed")
         if not all(passed):
-            with open(os.path.join(root, "srv", "boot.log"), encoding="utf-8", errors="replace") as file:
-                print(file.read()[-8000:])
+            for name in ("boot.log", "service.log"):
+                with open(os.path.join(root, "srv", name), encoding="utf-8", errors="replace") as file:
+                    print(file.read()[-8000:])
         return 0 if all(passed) else 1
     finally:
         shutil.rmtree(folder, ignore_errors=True)

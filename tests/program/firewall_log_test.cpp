@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "server/firewall_log/plan.h"
 
@@ -231,6 +232,53 @@ TEST(FirewallLogTest, TheInstalledPlanIsKnownAgain) {
   EXPECT_EQ(again->commands, plan.commands);
   EXPECT_NE(plan_of(Ruleset("inet", "drop").rule("input", Json::array({kAccept}))).fingerprint,
             plan.fingerprint);
+}
+
+TEST(FirewallLogTest, CommentsMayBeLongAndOfAnyBytes) {
+  std::string umlauts;
+  for (int i = 0; i < 64; ++i) umlauts += "\xc3\xa4";
+  for (const std::string pad : {"", "x"}) {
+    const auto plan = plan_of(Ruleset().rule("input", Json::array({kDrop}), pad + umlauts));
+    const auto rules = rules_of(plan, "inet/fw/input");
+    ASSERT_EQ(rules.size(), 1U);
+    const auto prefix = rules[0][0]["log"]["prefix"].get<std::string>();
+    EXPECT_GT(prefix.size(), 123U);
+    EXPECT_LT(prefix.size(), 128U);
+    EXPECT_TRUE(prefix.ends_with("..."));
+  }
+  std::string text = Ruleset().rule("input", Json::array({kDrop}), "latin").text();
+  text.replace(text.find("latin"), 5, "l\xe4tin");
+  const auto plan = plan_firewall_log(text, kGroup);
+  ASSERT_TRUE(plan) << plan.error().message;
+  EXPECT_EQ(plan->rules, 1U);
+}
+
+TEST(FirewallLogTest, ChainsKeepApart) {
+  const auto text = [](const char* table, const char* chain) {
+    return Json{{"nftables",
+                 {{{"table", {{"family", "inet"}, {"name", table}}}},
+                  {{"chain",
+                    {{"family", "inet"},
+                     {"table", table},
+                     {"name", chain},
+                     {"type", "filter"},
+                     {"hook", "input"},
+                     {"prio", 0},
+                     {"policy", "drop"}}}}}}}
+        .dump();
+  };
+  std::set<std::string> names;
+  for (const auto& [table, chain] : {std::pair{"a/b", "c"}, {"a", "b/c"}, {"a.-b", "c"}}) {
+    const auto plan = plan_firewall_log(text(table, chain), kGroup);
+    ASSERT_TRUE(plan);
+    for (const Json& command : commands_of(*plan)) {
+      if (!command.contains("add") || !command["add"].contains("chain")) continue;
+      const auto name = command["add"]["chain"]["name"].get<std::string>();
+      if (name == "about") continue;
+      EXPECT_TRUE(names.insert(name).second) << name;
+    }
+  }
+  EXPECT_EQ(names.size(), 3U);
 }
 
 TEST(FirewallLogTest, OtherTextIsRefused) {

@@ -151,6 +151,13 @@ TEST(SelfTestNetEvents, AreCountedByType) {
   EXPECT_EQ(check_net_events(tl::make_unexpected(5U), {}).verdict, Verdict::kWarning);
 }
 
+TEST(SelfTestSenders, AreAnExtra) {
+  EXPECT_EQ(check_senders({}).verdict, Verdict::kOk);
+  const Check check = check_senders(make_error(ErrorCode::kPermission, "not allowed"));
+  EXPECT_EQ(check.verdict, Verdict::kOk);
+  EXPECT_THAT(check.found, HasSubstr("not allowed"));
+}
+
 TEST(SelfTestAttempt, IsFoundInTheLogByItsPort) {
   FakeEventLog log;
   log.add_block();
