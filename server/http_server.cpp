@@ -271,13 +271,12 @@ HttpServer::Impl::Next HttpServer::Impl::serve_admitted(Visit& visit, const Requ
                             : Connection::Deadline::kWhole,
                         head.expects_continue);
   http::Response response = handle(visit, head, admission);
-  tell_of_refusal(visit, head, admission, response.status);
   if (connection.body_stalled()) {
-    return refuse(
-        visit,
-        to_refusal({408, "request_timeout", "The request body took too long to arrive.", {}, {}}),
-        &head);
+    response =
+        to_refusal({408, "request_timeout", "The request body took too long to arrive.", {}, {}});
   }
+  tell_of_refusal(visit, head, admission, response.status);
+  if (connection.body_stalled()) return refuse(visit, std::move(response), &head);
   if ((response.stream || response.hand_over) && !head_only && !visit.stream &&
       !(visit.stream = streams_.take(options_.max_streams))) {
     return refuse(visit, to_busy("streams"), &head);
