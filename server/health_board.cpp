@@ -28,7 +28,9 @@ std::vector<HealthCheck> HealthBoard::look(ReaderPool& readers, const WriterCoun
     auto reader = readers.borrow();
     const auto store = reader ? (*reader)->status() : tl::unexpected(reader.error());
     std::string told = store ? "" : "the store cannot be read";
-    if (store && store->set_aside) told = store->set_aside->detail;
+    if (store && store->set_aside) {
+      told = "a damaged store was set aside; GET /api/v1/status tells more";
+    }
     checks.push_back(check("store", store.has_value(), std::move(told)));
   }
   const bool writes = writer.stalled_ms < kStalledMs;
@@ -40,13 +42,14 @@ std::vector<HealthCheck> HealthBoard::look(ReaderPool& readers, const WriterCoun
   checks.push_back(check("audit-trail", !trail_fails,
                          trail_fails ? "it cannot be read or written: no change is made" : ""));
 
-  std::string failed;
-  for (const auto& source : sources) {
-    if (source.report.state != SourceState::kFailed) continue;
-    failed += (failed.empty() ? "failed: " : ", ") + source.name;
-  }
-  const bool works = failed.empty();
-  checks.push_back(check("sources", works, std::move(failed)));
+  const auto failed =
+      std::ranges::count(sources, SourceState::kFailed,
+                         [](const Monitor::SourceStatus& source) { return source.report.state; });
+  checks.push_back(check("sources", failed == 0,
+                         failed == 0
+                             ? ""
+                             : std::to_string(failed) + " of " + std::to_string(sources.size()) +
+                                   " failed; GET /api/v1/sources tells which"));
   return checks;
 }
 

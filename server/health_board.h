@@ -1,5 +1,6 @@
 #pragma once
-// What GET /health/ready tells: each check, and since when it has been as it is.
+// What GET /health/ready tells: each check, and since when it has been as it is. Anybody may ask,
+// so no path, file or source is named.
 
 #include <map>
 #include <mutex>
