@@ -314,7 +314,7 @@ class Daemon::Impl {
   }
 
   std::vector<HealthCheck> health() {
-    return board_.look(readers_, writer_.counters(), audit_->trail().fails(), monitor_.status());
+    return board_.look(readers_, writer_.counters(), audit_->trail().fails(), source_status());
   }
 
   const ServeConfig config_;

@@ -22,7 +22,7 @@ HealthCheck HealthBoard::check(std::string name, bool ok, std::string detail) {
 
 std::vector<HealthCheck> HealthBoard::look(ReaderPool& readers, const WriterCounters& writer,
                                            bool trail_fails,
-                                           const std::vector<Monitor::SourceStatus>& sources) {
+                                           const std::vector<SourceStatus>& sources) {
   std::vector<HealthCheck> checks;
   {
     auto reader = readers.borrow();
@@ -42,9 +42,7 @@ std::vector<HealthCheck> HealthBoard::look(ReaderPool& readers, const WriterCoun
   checks.push_back(check("audit-trail", !trail_fails,
                          trail_fails ? "it cannot be read or written: no change is made" : ""));
 
-  const auto failed =
-      std::ranges::count(sources, SourceState::kFailed,
-                         [](const Monitor::SourceStatus& source) { return source.report.state; });
+  const auto failed = std::ranges::count(sources, "failed", &SourceStatus::state);
   checks.push_back(check("sources", failed == 0,
                          failed == 0
                              ? ""

@@ -7,7 +7,6 @@
 #include <string>
 #include <vector>
 
-#include "monitor/monitor.h"
 #include "server/api_context.h"
 #include "storage/timestamp.h"
 
@@ -17,7 +16,7 @@ namespace blockwatch {
 class HealthBoard {
  public:
   std::vector<HealthCheck> look(ReaderPool& readers, const WriterCounters& writer, bool trail_fails,
-                                const std::vector<Monitor::SourceStatus>& sources);
+                                const std::vector<SourceStatus>& sources);
 
  private:
   struct State {
