@@ -46,7 +46,7 @@ class HttpServer::Impl {
        HttpServerOptions options, std::unique_ptr<const TlsContext> tls)
       : router_(router),
         access_(access),
-        options_(std::move(options)),
+        options_(options),
         guard_(static_cast<int>(
             std::chrono::duration_cast<std::chrono::seconds>(options_.idle_timeout).count())),
         listeners_(std::move(listeners)),
@@ -385,8 +385,8 @@ HttpServer::Impl::Next HttpServer::Impl::give_away(Visit& visit,
 
 HttpServer::HttpServer(const Router& router, const Access& access, std::vector<Listener> listeners,
                        HttpServerOptions options, std::unique_ptr<const TlsContext> tls)
-    : impl_(std::make_unique<Impl>(router, access, std::move(listeners), std::move(options),
-                                   std::move(tls))) {}
+    : impl_(std::make_unique<Impl>(router, access, std::move(listeners), options, std::move(tls))) {
+}
 
 HttpServer::~HttpServer() = default;
 
