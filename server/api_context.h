@@ -16,6 +16,7 @@
 #include "server/event_streams.h"
 #include "server/import_jobs.h"
 #include "server/page_cache.h"
+#include "server/plain_files.h"
 #include "server/reader_pool.h"
 #include "server/sessions.h"
 #include "server/settings.h"
@@ -74,6 +75,7 @@ struct ApiContext {
   bool audit_changes = true;  // requests may change the audit policy
   std::unique_ptr<PageCache> pages = std::make_unique<PageCache>();
   std::unique_ptr<Sessions> sessions = std::make_unique<Sessions>();
+  std::unique_ptr<PlainFiles> plain_files = std::make_unique<PlainFiles>();
 };
 
 }  // namespace blockwatch

@@ -20,9 +20,8 @@ constexpr milliseconds kLongestRevertPause{3'600'000};
 // How long a change waits for that of another process, and how often it looks.
 constexpr milliseconds kTurnPatience{5'000};
 constexpr milliseconds kTurnPause{20};
-// Each costs a write to the disk.
-constexpr unsigned kRefusalsPerMinute = 30;
-constexpr std::chrono::minutes kMinute{1};
+// A look at the whole journal is good for so long.
+constexpr std::chrono::minutes kChainKnown{1};
 
 std::uint8_t to_bits(AuditFlags flags) {
   return static_cast<std::uint8_t>((flags.success ? 1U : 0U) | (flags.failure ? 2U : 0U));
@@ -282,43 +281,10 @@ Result<void> AuditKeeper::revert_due() {
   return result;
 }
 
-void AuditKeeper::note_refusal(AuditRefusal refusal) {
-  const std::lock_guard lock(refusals_mutex_);
-  const auto current = std::chrono::steady_clock::now();
-  if (current - refusals_since_ >= kMinute) {
-    refusals_since_ = current;
-    refusals_written_ = 0;
-  }
-  if (refusals_written_ >= kRefusalsPerMinute) {
-    ++refusals_counted_;
-    return;
-  }
-  ++refusals_written_;
-  refusal.counted = refusals_counted_;
-  if (const auto written = store_->add_refusal(refusal); !written) {
-    ++refusals_counted_;
-    spdlog::error("audit policy: {}", written.error().message);
-    return;
-  }
-  refusals_counted_ = 0;
-}
-
-// When nobody is refused any more.
-void AuditKeeper::tell_counted_refusals() {
-  {
-    const std::lock_guard lock(refusals_mutex_);
-    const bool over = std::chrono::steady_clock::now() - refusals_since_ >= kMinute;
-    if (refusals_counted_ == 0 || !over) return;
-  }
-  AuditRefusal rest;
-  rest.time = now();
-  note_refusal(std::move(rest));
-}
-
 Result<AuditChainReport> AuditKeeper::check_chain() {
   const std::lock_guard lock(chain_mutex_);
   const auto current = std::chrono::steady_clock::now();
-  if (chain_report_ && current - chain_checked_ < kMinute) {
+  if (chain_report_ && current - chain_checked_ < kChainKnown) {
     const auto head = store_->chain_head();
     if (head && *head == chain_report_->last_hash) return *chain_report_;
   }
@@ -330,7 +296,7 @@ Result<AuditChainReport> AuditKeeper::check_chain() {
 }
 
 Result<void> AuditKeeper::look() {
-  tell_counted_refusals();
+  refusals_.tell_counted();
   const auto turn = Turn::take(*this);
   if (!turn) return tl::unexpected(turn.error());
   if (const auto policy = catch_up(); !policy) return tl::unexpected(policy.error());

@@ -11,9 +11,11 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "monitor/audit_policy.h"
+#include "server/audit_refusals.h"
 #include "storage/audit_store.h"
 
 namespace blockwatch {
@@ -80,8 +82,7 @@ class AuditKeeper {
 
   Result<AuditBackupRecord> back_up(const std::string& who);
 
-  // Writes it down, or counts it when there were too many in this minute.
-  void note_refusal(AuditRefusal refusal);
+  void note_refusal(AuditRefusal refusal) { refusals_.note(std::move(refusal)); }
 
   // The journal's own word; what was read within the last minute is not read again unless there is
   // something new.
@@ -100,7 +101,6 @@ class AuditKeeper {
  private:
   class Turn;
   Result<AuditPolicy> catch_up();
-  void tell_counted_refusals();
   Result<void> settle(const AuditPolicy& policy);
   Result<void> note_outside(const AuditPolicy& policy);
   Result<void> revert_due();
@@ -122,11 +122,7 @@ class AuditKeeper {
   };
   std::map<std::int64_t, Retry> retries_;  // by change; guarded by mutex_
 
-  // Refusals have a lock of their own: they must not wait for a change under way.
-  std::mutex refusals_mutex_;
-  std::chrono::steady_clock::time_point refusals_since_;
-  unsigned refusals_written_ = 0;  // since then
-  std::int64_t refusals_counted_ = 0;
+  AuditRefusals refusals_{*store_};
   std::mutex chain_mutex_;
   std::optional<AuditChainReport> chain_report_;
   std::chrono::steady_clock::time_point chain_checked_;

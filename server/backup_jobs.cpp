@@ -114,8 +114,9 @@ Result<BackupJob> BackupJobs::start(const std::string& asked) {
   job.total_bytes = size_or_zero(to_path(db_path_));
   if (thread_.joinable()) thread_.join();
   jobs_.clear();  // none runs, and files tell of those that were made
-  jobs_.insert_or_assign(job.name, job);
+  // It waits for the lock. Where there is no room for a thread, nothing must be left as running.
   thread_ = std::thread([this, name = job.name] { make(name); });
+  jobs_.insert_or_assign(job.name, job);
   return job;
 }
 

@@ -25,14 +25,11 @@
 #include "server/import_queue.h"
 #include "server/rate_meter.h"
 #include "server/start_up.h"
-#include "server/store_words.h"
 #include "storage/event_store.h"
 
 namespace blockwatch {
 namespace {
 
-// A commit that has been failing for longer turns the readiness red.
-constexpr std::int64_t kStalledMs = 5'000;
 constexpr std::chrono::milliseconds kPositionPause{500};
 
 std::vector<std::string> urls_of(const std::vector<Listener>& listeners) {
@@ -317,33 +314,7 @@ class Daemon::Impl {
   }
 
   std::vector<HealthCheck> health() {
-    std::vector<HealthCheck> checks;
-    auto reader = readers_.borrow();
-    const auto store = reader ? (*reader)->status() : tl::unexpected(reader.error());
-    std::string told = store ? "" : "the store cannot be read";
-    if (store && store->set_aside) told = store->set_aside->detail;
-    checks.push_back(board_.check("store", store.has_value(), std::move(told)));
-
-    const WriterCounters writer = writer_.counters();
-    const bool writes = writer.stalled_ms < kStalledMs;
-    checks.push_back(board_.check("writer", writes,
-                                  writes ? ""
-                                         : "nothing could be stored for " +
-                                               std::to_string(writer.stalled_ms) +
-                                               " ms: " + words_for(writer)));
-    const bool trail = !audit_->trail().fails();
-    checks.push_back(board_.check("audit-trail", trail,
-                                  trail ? "" : "it cannot be read or written: no change is made"));
-
-    std::string failed;
-    for (const auto& source : monitor_.status()) {
-      if (source.report.state == SourceState::kFailed) {
-        failed += (failed.empty() ? "" : ", ") + source.name;
-      }
-    }
-    checks.push_back(
-        board_.check("sources", failed.empty(), failed.empty() ? "" : "failed: " + failed));
-    return checks;
+    return board_.look(readers_, writer_.counters(), audit_->trail().fails(), source_status());
   }
 
   const ServeConfig config_;

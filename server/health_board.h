@@ -1,10 +1,11 @@
 #pragma once
-// Remembers since when each health check has been as it is.
+// What GET /health/ready tells: each check, and since when it has been as it is. Anybody may ask,
+// so no path, file or source is named.
 
 #include <map>
 #include <mutex>
 #include <string>
-#include <utility>
+#include <vector>
 
 #include "server/api_context.h"
 #include "storage/timestamp.h"
@@ -14,18 +15,16 @@ namespace blockwatch {
 // Any thread.
 class HealthBoard {
  public:
-  HealthCheck check(std::string name, bool ok, std::string detail) {
-    std::lock_guard lock(mutex_);
-    auto [it, first] = last_.try_emplace(name, State{ok, now()});
-    if (it->second.ok != ok) it->second = State{ok, now()};
-    return {std::move(name), ok, std::move(detail), it->second.since};
-  }
+  std::vector<HealthCheck> look(ReaderPool& readers, const WriterCounters& writer, bool trail_fails,
+                                const std::vector<SourceStatus>& sources);
 
  private:
   struct State {
     bool ok = true;
     Timestamp since;
   };
+  HealthCheck check(std::string name, bool ok, std::string detail);
+
   std::mutex mutex_;
   std::map<std::string, State> last_;  // guarded by mutex_
 };

@@ -50,6 +50,8 @@ struct Response {
   std::vector<std::pair<std::string, std::string>> headers;  // without Content-Type and -Length
   std::string content_type = "application/json";
   std::string body;
+  // Instead of `body`: bytes that outlive every answer and are copied for none.
+  std::string_view shared_body;
   // When set, the body is what this writes; it runs on the connection's thread after the headers
   // were sent, and returns when the body is complete (or write() said false).
   std::function<void(const WriteFn& write)> stream;

@@ -16,6 +16,7 @@
 #include "server/connection.h"
 #include "server/httplib_guard.h"
 #include "server/live_connection.h"
+#include "server/places.h"
 #include "server/request_head.h"
 
 namespace blockwatch {
@@ -37,21 +38,6 @@ constexpr std::uint64_t kShortBodyBytes = std::uint64_t{1} << 20;
 // Answers up to this size are bounded by the cap of connections.
 constexpr std::size_t kSmallAnswerBytes = std::size_t{16} * 1024;
 
-// How many there are of something that has a cap. Outlives the server while anything is counted.
-using Count = std::shared_ptr<std::atomic<unsigned>>;
-// One of them; counted until it goes.
-using Place = std::shared_ptr<void>;
-
-Place take_place(const Count& count, unsigned cap, std::size_t size = 1) {
-  unsigned taken = *count;
-  while (taken <= cap && size <= cap - taken) {
-    const auto places = static_cast<unsigned>(size);
-    if (!count->compare_exchange_weak(taken, taken + places)) continue;
-    return {count.get(), [count, places](std::atomic<unsigned>* counted) { *counted -= places; }};
-  }
-  return nullptr;
-}
-
 }  // namespace
 
 class HttpServer::Impl {
@@ -60,7 +46,7 @@ class HttpServer::Impl {
        HttpServerOptions options, std::unique_ptr<const TlsContext> tls)
       : router_(router),
         access_(access),
-        options_(std::move(options)),
+        options_(options),
         guard_(static_cast<int>(
             std::chrono::duration_cast<std::chrono::seconds>(options_.idle_timeout).count())),
         listeners_(std::move(listeners)),
@@ -90,9 +76,27 @@ class HttpServer::Impl {
     std::string peer;
     std::optional<PeerIdentity> identity;  // once it was asked for
     Door door;
-    bool counted = false;  // against the cap of connections
-    Place stream;          // while the answer is one
-    Place exported;        // the same, when this thread writes it
+    Place place;     // among the connections, until the last answer; none: it came beyond the cap
+    Place stream;    // while the answer is one
+    Place exported;  // the same, when this thread writes it
+  };
+  // While it lives, the connection is woken when the server stops.
+  class Woken {
+   public:
+    Woken(Impl& server, const Connection& connection) : server_(server), connection_(connection) {
+      const std::lock_guard lock(server_.mutex_);
+      server_.open_.insert(&connection_);
+    }
+    ~Woken() {
+      const std::lock_guard lock(server_.mutex_);
+      server_.open_.erase(&connection_);
+    }
+    Woken(const Woken&) = delete;
+    Woken& operator=(const Woken&) = delete;
+
+   private:
+    Impl& server_;
+    const Connection& connection_;
   };
   enum class Next : std::uint8_t {
     kAgain,   // the connection can take another request
@@ -101,7 +105,7 @@ class HttpServer::Impl {
   };
 
   void start_thread(Arrival arrival);
-  void serve(Arrival arrival, bool beyond_cap);
+  void serve(Arrival arrival, Place place);
   Next serve_next(Visit& visit);
   Next serve_admitted(Visit& visit, const RequestHead& head, const Admission& admission);
   PeerIdentity identity_of(Visit& visit) const;
@@ -111,7 +115,6 @@ class HttpServer::Impl {
   Next refuse(Visit& visit, http::Response response, const RequestHead* head);
   Next send(Visit& visit, http::Response response, const RequestHead* head, bool keep_alive);
   Next give_away(Visit& visit, const std::function<void(LiveConnection&&)>& to, bool chunked);
-  void leave_place(Visit& visit);
   milliseconds patience() const;
   bool wait_for_threads(milliseconds timeout);
 
@@ -123,18 +126,18 @@ class HttpServer::Impl {
   const std::unique_ptr<const TlsContext> tls_;
 
   std::atomic<bool> stopping_{false};
-  const Count streams_ = std::make_shared<std::atomic<unsigned>>(0);
-  const Count exports_ = std::make_shared<std::atomic<unsigned>>(0);  // within streams_
-  const Count answer_bytes_ = std::make_shared<std::atomic<unsigned>>(0);
-  const Count given_away_ = std::make_shared<std::atomic<unsigned>>(0);  // within streams_
+  Places admitted_;  // connections within the cap
+  Places streams_;
+  Places exports_;  // within streams_
+  Places answer_bytes_;
+  Places given_away_;  // within streams_
   std::atomic<std::uint64_t> requests_{0};
   std::atomic<std::uint64_t> refused_{0};
 
   mutable std::mutex mutex_;
   std::condition_variable threads_ended_;
   unsigned threads_ = 0;
-  std::atomic<unsigned> admitted_{0};  // connections within the cap; only run() adds
-  std::set<const Connection*> open_;   // to be woken when the server stops
+  std::set<const Connection*> open_;  // to be woken when the server stops
 };
 
 void HttpServer::Impl::run() {
@@ -168,15 +171,14 @@ bool HttpServer::Impl::wait_for_threads(milliseconds timeout) {
 
 HttpCounters HttpServer::Impl::counters() const {
   HttpCounters counters;
-  counters.connections = admitted_ + *given_away_;
-  counters.streams = *streams_;
+  counters.connections = admitted_.taken() + given_away_.taken();
+  counters.streams = streams_.taken();
   counters.requests = requests_;
   counters.refused = refused_;
   return counters;
 }
 
 void HttpServer::Impl::start_thread(Arrival arrival) {
-  bool beyond_cap = false;
   {
     const std::lock_guard lock(mutex_);
     // Too many even to be told: closing is the answer.
@@ -184,64 +186,53 @@ void HttpServer::Impl::start_thread(Arrival arrival) {
       ++refused_;
       return;
     }
-    beyond_cap = admitted_ >= options_.max_connections;
     ++threads_;
-    if (!beyond_cap) ++admitted_;
   }
   try {
     // A thread per connection: whoever is slow or silent costs the others nothing.
-    std::thread([this, beyond_cap, owned = std::move(arrival)]() mutable {
-      serve(std::move(owned), beyond_cap);
+    std::thread([this, place = admitted_.take(options_.max_connections),
+                 owned = std::move(arrival)]() mutable {
+      serve(std::move(owned), std::move(place));
       const std::lock_guard lock(mutex_);
       --threads_;
       // Under the lock: the destructor may run as soon as it is released.
       threads_ended_.notify_all();
     }).detach();
-  } catch (const std::system_error& error) {
+  } catch (const std::exception& error) {
     spdlog::error("no thread for a connection: {}", error.what());
     const std::lock_guard lock(mutex_);
     --threads_;
-    if (!beyond_cap) --admitted_;
     ++refused_;
   }
 }
 
-void HttpServer::Impl::serve(Arrival arrival, bool beyond_cap) {
-  const ListenAddress& address = arrival.listener->address();
-  Visit visit{Connection(Transport(std::move(arrival.socket), address.tls ? tls_.get() : nullptr),
-                         options_, stopping_),
-              {},
-              {},
-              {.port = static_cast<std::uint16_t>(address.is_unix() ? kHttpPort : address.port),
-               .tls = address.tls},
-              !beyond_cap};
-  {
-    const std::lock_guard lock(mutex_);
-    open_.insert(&visit.connection);
-  }
+void HttpServer::Impl::serve(Arrival arrival, Place place) {
   try {
+    const ListenAddress& address = arrival.listener->address();
+    const bool beyond_cap = place == nullptr;
+    Visit visit{Connection(Transport(std::move(arrival.socket), address.tls ? tls_.get() : nullptr),
+                           options_, stopping_),
+                {},
+                {},
+                {.port = static_cast<std::uint16_t>(address.is_unix() ? kHttpPort : address.port),
+                 .tls = address.tls},
+                std::move(place)};
+    const Woken woken(*this, visit.connection);
     visit.peer = visit.connection.socket().peer_address();
     visit.door.address = visit.connection.socket().local_address();
     const bool open = visit.connection.open([this] { return patience(); });
     Next next = open ? Next::kAgain : Next::kClose;
     if (open && beyond_cap) next = refuse(visit, to_busy("connections"), nullptr);
     while (next == Next::kAgain && !stopping_) next = serve_next(visit);
-    leave_place(visit);
+    visit.place.reset();
     if (next == Next::kFinish) visit.connection.finish();
   } catch (const std::exception& error) {
     spdlog::error("a connection was closed: {}", error.what());
   }
-  leave_place(visit);
-  const std::lock_guard lock(mutex_);
-  open_.erase(&visit.connection);
-}
-
-void HttpServer::Impl::leave_place(Visit& visit) {
-  if (std::exchange(visit.counted, false)) --admitted_;
 }
 
 milliseconds HttpServer::Impl::patience() const {
-  const bool crowded = admitted_ > options_.max_connections - options_.max_connections / 4;
+  const bool crowded = admitted_.taken() > options_.max_connections - options_.max_connections / 4;
   return crowded ? std::min(kCrowdedIdle, options_.idle_timeout) : options_.idle_timeout;
 }
 
@@ -270,7 +261,7 @@ HttpServer::Impl::Next HttpServer::Impl::serve_admitted(Visit& visit, const Requ
     }
   } const gives_places_back{visit};
   if (admission.route->streams && !head_only &&
-      !(visit.stream = take_place(streams_, options_.max_streams))) {
+      !(visit.stream = streams_.take(options_.max_streams))) {
     return refuse(visit, to_busy("streams"), &head);
   }
   Connection& connection = visit.connection;
@@ -280,26 +271,23 @@ HttpServer::Impl::Next HttpServer::Impl::serve_admitted(Visit& visit, const Requ
                             : Connection::Deadline::kWhole,
                         head.expects_continue);
   http::Response response = handle(visit, head, admission);
-  tell_of_refusal(visit, head, admission, response.status);
   if (connection.body_stalled()) {
-    return refuse(
-        visit,
-        to_refusal({408, "request_timeout", "The request body took too long to arrive.", {}, {}}),
-        &head);
+    response =
+        to_refusal({408, "request_timeout", "The request body took too long to arrive.", {}, {}});
   }
+  tell_of_refusal(visit, head, admission, response.status);
+  if (connection.body_stalled()) return refuse(visit, std::move(response), &head);
   if ((response.stream || response.hand_over) && !head_only && !visit.stream &&
-      !(visit.stream = take_place(streams_, options_.max_streams))) {
+      !(visit.stream = streams_.take(options_.max_streams))) {
     return refuse(visit, to_busy("streams"), &head);
   }
-  if (response.stream && !head_only &&
-      !(visit.exported = take_place(exports_, options_.max_exports))) {
+  if (response.stream && !head_only && !(visit.exported = exports_.take(options_.max_exports))) {
     return refuse(visit, to_busy("exports"), &head);
   }
   // Clients that ask for much and are slow to take it must not fill the memory.
   const std::size_t size = response.body.size();
   Place room;
-  if (size > kSmallAnswerBytes &&
-      !(room = take_place(answer_bytes_, options_.max_answer_bytes, size))) {
+  if (size > kSmallAnswerBytes && !(room = answer_bytes_.take(options_.max_answer_bytes, size))) {
     return refuse(visit, to_busy("large answers"), &head);
   }
   const bool keep_alive = head.keep_alive && connection.body_complete() && !stopping_ &&
@@ -371,7 +359,7 @@ HttpServer::Impl::Next HttpServer::Impl::send(Visit& visit, http::Response respo
     form.is_http_1_0 = head->is_http_1_0;
   }
   // Before the client can have the answer: who then comes back at once must find the place free.
-  if (!keep_alive && !response.stream) leave_place(visit);
+  if (!keep_alive && !response.stream) visit.place.reset();
   const auto hand_over = form.head_only ? nullptr : response.hand_over;
   add_answer_headers(response, head != nullptr ? std::string_view(head->path) : std::string_view(),
                      now());
@@ -387,7 +375,7 @@ HttpServer::Impl::Next HttpServer::Impl::give_away(Visit& visit,
     const std::lock_guard lock(mutex_);
     open_.erase(&visit.connection);
   }
-  Place counted = take_place(given_away_, std::numeric_limits<unsigned>::max());
+  Place counted = given_away_.take(std::numeric_limits<unsigned>::max());
   // The two are given back together.
   Place places =
       std::make_shared<std::pair<Place, Place>>(std::move(visit.stream), std::move(counted));
@@ -397,8 +385,8 @@ HttpServer::Impl::Next HttpServer::Impl::give_away(Visit& visit,
 
 HttpServer::HttpServer(const Router& router, const Access& access, std::vector<Listener> listeners,
                        HttpServerOptions options, std::unique_ptr<const TlsContext> tls)
-    : impl_(std::make_unique<Impl>(router, access, std::move(listeners), std::move(options),
-                                   std::move(tls))) {}
+    : impl_(std::make_unique<Impl>(router, access, std::move(listeners), options, std::move(tls))) {
+}
 
 HttpServer::~HttpServer() = default;
 

@@ -104,6 +104,12 @@ void fill_answer(PendingAnswer& pending, httplib::Response& to) {
     } else {
       to.set_chunked_content_provider(from.content_type, provider);
     }
+  } else if (!from.shared_body.empty()) {
+    to.set_content_provider(
+        from.shared_body.size(), from.content_type,
+        [bytes = from.shared_body](size_t offset, size_t length, httplib::DataSink& sink) {
+          return sink.write(bytes.data() + offset, length);
+        });
   } else if (!from.body.empty()) {
     to.set_header("Content-Type", from.content_type);
     to.body = std::move(from.body);

@@ -26,8 +26,8 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr Socket::Handle kClosedListener = ~Socket::Handle{0};
-// How long another program may take to open its socket in the same folder.
-constexpr milliseconds kFolderWait{2'000};
+// How long another program may take to open its socket in the same place.
+constexpr milliseconds kPlaceWait{2'000};
 
 int descriptor_of(Socket::Handle handle) { return static_cast<int>(handle); }
 
@@ -79,10 +79,15 @@ bool is_abandoned(const std::string& path) {
   return ::connect(client.get(), generic(address), sizeof(address)) != 0 && errno == ECONNREFUSED;
 }
 
+std::string folder_of(const ListenAddress& address) {
+  const auto parent = std::filesystem::path(address.unix_path).parent_path();
+  return parent.empty() ? "." : parent.string();
+}
+
 // Who may write to the folder may put a socket of his own in the place of ours.
-Result<void> check_folder(int folder, const ListenAddress& address) {
+Result<void> check_folder(const ListenAddress& address) {
   struct stat status {};
-  if (::fstat(folder, &status) != 0) return failure(address);
+  if (::stat(folder_of(address).c_str(), &status) != 0) return failure(address);
   const auto user = find_user(address.unix_user);
   if (status.st_uid != 0 && status.st_uid != (user ? user->id : ::geteuid())) {
     return refusal(ErrorCode::kPermission, address, "its folder belongs to another user");
@@ -93,17 +98,46 @@ Result<void> check_folder(int folder, const ListenAddress& address) {
   return {};
 }
 
-// Looking and binding are one step among programs like this one.
-Result<void> lock_folder(int folder, const ListenAddress& address) {
-  const auto end = std::chrono::steady_clock::now() + kFolderWait;
-  while (::flock(folder, LOCK_EX | LOCK_NB) != 0) {
-    if (std::chrono::steady_clock::now() > end) {
-      return refusal(ErrorCode::kConflict, address, "another program keeps its folder locked");
-    }
-    std::this_thread::sleep_for(milliseconds(10));
+// Looking and binding are one step among programs like this one. A file beside the socket while
+// that lasts, which nobody else may open: whoever may read the folder could lock that, for ever.
+class PlaceLock {
+ public:
+  explicit PlaceLock(const ListenAddress& address) : path_(address.unix_path + ".lock") {}
+  ~PlaceLock() {
+    if (fd_ < 0) return;
+    ::unlink(path_.c_str());
+    ::close(fd_);
   }
-  return {};
-}
+  PlaceLock(const PlaceLock&) = delete;
+  PlaceLock& operator=(const PlaceLock&) = delete;
+
+  Result<void> take(const ListenAddress& address) {
+    const auto end = std::chrono::steady_clock::now() + kPlaceWait;
+    while (std::chrono::steady_clock::now() < end) {
+      Descriptor file(
+          ::open(path_.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, S_IRUSR | S_IWUSR));
+      if (!file.valid()) return failure(address);
+      if (::flock(file.get(), LOCK_EX | LOCK_NB) == 0 && is_still_there(file.get())) {
+        fd_ = file.release();
+        return {};
+      }
+      std::this_thread::sleep_for(milliseconds(10));
+    }
+    return refusal(ErrorCode::kConflict, address, "another program keeps its place locked");
+  }
+
+ private:
+  // Who had it before us has removed it.
+  bool is_still_there(int fd) const {
+    struct stat locked {};
+    struct stat named {};
+    return ::fstat(fd, &locked) == 0 && ::lstat(path_.c_str(), &named) == 0 &&
+           locked.st_dev == named.st_dev && locked.st_ino == named.st_ino;
+  }
+
+  std::string path_;
+  int fd_ = -1;
+};
 
 Result<void> clear_place(const ListenAddress& address) {
   struct stat status {};
@@ -198,13 +232,9 @@ Result<Listener> Listener::open_unix(const ListenAddress& address, int backlog) 
   if (address.unix_path.size() >= sizeof(place.sun_path)) {
     return refusal(ErrorCode::kInvalidArgument, address, "the path is too long for a socket");
   }
-  const auto parent = std::filesystem::path(address.unix_path).parent_path();
-  const Descriptor folder(
-      ::open(parent.empty() ? "." : parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (folder.get() < 0) return failure(address);
-  for (const auto& step : {check_folder, lock_folder}) {
-    if (auto done = step(folder.get(), address); !done) return tl::unexpected(done.error());
-  }
+  if (auto checked = check_folder(address); !checked) return tl::unexpected(checked.error());
+  PlaceLock lock(address);
+  if (auto locked = lock.take(address); !locked) return tl::unexpected(locked.error());
   if (auto cleared = clear_place(address); !cleared) return tl::unexpected(cleared.error());
 
   Descriptor socket(make_socket(AF_UNIX));

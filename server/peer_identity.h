@@ -15,7 +15,8 @@ enum class PeerStanding : std::uint8_t {
   kUnknown,   // from elsewhere, or the system does not tell
   kStranger,  // known, and not one of the following
   kReader,    // may read: Event Log Readers (Windows), a group of --allow-group, an administrator
-              // or this program's user without the rights that this program has
+              // without the rights of one
+  kSelf,      // this program's own user without the rights that this program has: may read
   kOwner,     // root or an administrator, or this program's own user
 };
 

@@ -155,9 +155,9 @@ PeerStanding standing_of(const Account& peer, const std::vector<std::string>& re
   const bool own_user = kOwn && peer.sid == kOwn->sid;
   // What a prompt would have to allow first is not given for nothing.
   if (peer.administrator) return PeerStanding::kOwner;
-  if (own_user && !kOwn->administrator) return PeerStanding::kOwner;
+  if (own_user) return kOwn->administrator ? PeerStanding::kSelf : PeerStanding::kOwner;
   const bool reads =
-      own_user || peer.could_be || std::ranges::any_of(peer.groups, [&](const std::string& group) {
+      peer.could_be || std::ranges::any_of(peer.groups, [&](const std::string& group) {
         return group == kEventLogReaders ||
                std::ranges::find(reader_groups, group) != reader_groups.end();
       });

@@ -11,9 +11,10 @@
 
 namespace blockwatch {
 
-// Changes whenever the file was replaced or written to.
+// Changes whenever the file was replaced or written to, and where the system tells, when others
+// were let at it.
 struct FileStamp {
-  std::int64_t modified_ns = 0;
+  std::int64_t changed_ns = 0;
   std::uint64_t size = 0;
   std::uint64_t file_id = 0;  // 0 where the system has none
 

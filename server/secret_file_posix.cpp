@@ -49,11 +49,11 @@ uid_t uid_of(SecretOwner owner, const std::filesystem::path& path) {
 
 FileStamp to_stamp(const struct stat& status) {
 #ifdef __APPLE__
-  const timespec& modified = status.st_mtimespec;
+  const timespec& changed = status.st_ctimespec;
 #else
-  const timespec& modified = status.st_mtim;
+  const timespec& changed = status.st_ctim;
 #endif
-  return {static_cast<std::int64_t>(modified.tv_sec) * 1'000'000'000 + modified.tv_nsec,
+  return {static_cast<std::int64_t>(changed.tv_sec) * 1'000'000'000 + changed.tv_nsec,
           static_cast<std::uint64_t>(status.st_size), static_cast<std::uint64_t>(status.st_ino)};
 }
 

@@ -1,7 +1,8 @@
 #include "server/self_signed.h"
 
 #include <algorithm>
-#include <system_error>
+#include <fstream>
+#include <iterator>
 #include <utility>
 
 #include "server/secret_file.h"
@@ -12,7 +13,11 @@ namespace {
 
 constexpr const char* kCertificate = "-----BEGIN CERTIFICATE-----";
 
+// Also when it is there already, of an earlier certificate: the program may have ended in between.
 Result<SelfSigned> publish(SelfSigned made, const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  const std::string published{std::istreambuf_iterator<char>(file), {}};
+  if (published == made.identity.certificates) return made;
   if (auto kept = replace_secret_file(path, made.identity.certificates); !kept) {
     return tl::unexpected(kept.error());
   }
@@ -37,12 +42,7 @@ Result<SelfSigned> load_self_signed(const std::filesystem::path& path,
                                                  "; remove the file to have a new one made");
     }
     result.made_because = renewal_reason(result.identity, names, now);
-    if (result.made_because.empty()) {
-      std::error_code ignored;
-      const bool public_too = std::filesystem::exists(public_path, ignored);
-      return public_too ? Result<SelfSigned>(std::move(result))
-                        : publish(std::move(result), public_path);
-    }
+    if (result.made_because.empty()) return publish(std::move(result), public_path);
   } else {
     result.made_because = "there was none";
   }

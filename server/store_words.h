@@ -15,9 +15,11 @@ inline std::string words_for(const WriterCounters& writer) {
       return "another process has the store";
     case ErrorCode::kInternal:
       return "the cause is in the server's log";
-    default:
+    default: {
       // The system's or SQLite's own words are at the end: "database or disk is full".
-      return writer.last_error.substr(writer.last_error.rfind(": ") + 2);
+      const std::size_t end = writer.last_error.rfind(": ");
+      return writer.last_error.substr(end == std::string::npos ? 0 : end + 2);
+    }
   }
 }
 

@@ -39,6 +39,11 @@ std::string refusal_text(const AuditRefusal& refusal) {
 // Where a journal is kept; its name is also that of its sequence.
 constexpr std::string_view kLastSql[] = {"SELECT id, hash FROM entry ORDER BY id DESC LIMIT 1",
                                          "SELECT id, hash FROM refusal ORDER BY id DESC LIMIT 1"};
+constexpr std::string_view kBeyondSql[] = {
+    "SELECT id, hash FROM entry WHERE id = (SELECT max(id) - ? FROM entry)",
+    "SELECT id, hash FROM refusal WHERE id = (SELECT max(id) - ? FROM refusal)"};
+constexpr std::string_view kForgetSql[] = {"DELETE FROM entry WHERE id <= ?",
+                                           "DELETE FROM refusal WHERE id <= ?"};
 constexpr std::string_view kSequenceSql[] = {
     "SELECT seq FROM sqlite_sequence WHERE name = 'entry'",
     "SELECT seq FROM sqlite_sequence WHERE name = 'refusal'"};
@@ -155,10 +160,7 @@ void AuditChain::forget_before(std::int64_t change) {
     if (!row->step()) return;
     link = {row->integer(0), std::string(row->bytes(1))};
   }
-  set_anchor(Journal::kEntries, link);
-  auto remove = connection_.use("DELETE FROM entry WHERE id <= ?");
-  remove->bind(1, link.id);
-  remove->run();
+  forget_through(Journal::kEntries, link);
 }
 
 void AuditChain::append(AuditRefusal& refusal) {
@@ -181,17 +183,20 @@ void AuditChain::append(AuditRefusal& refusal) {
   row->run();
 }
 
-void AuditChain::forget_refusals(std::int64_t keep) {
+void AuditChain::forget(Journal journal, std::int64_t keep) {
   Link link;
   {
-    auto row = connection_.use(
-        "SELECT id, hash FROM refusal WHERE id = (SELECT max(id) - ? FROM refusal)");
+    auto row = connection_.use(kBeyondSql[static_cast<std::size_t>(journal)]);
     row->bind(1, keep);
     if (!row->step()) return;
     link = {row->integer(0), std::string(row->bytes(1))};
   }
-  set_anchor(Journal::kRefusals, link);
-  auto remove = connection_.use("DELETE FROM refusal WHERE id <= ?");
+  forget_through(journal, link);
+}
+
+void AuditChain::forget_through(Journal journal, const Link& link) {
+  set_anchor(journal, link);
+  auto remove = connection_.use(kForgetSql[static_cast<std::size_t>(journal)]);
   remove->bind(1, link.id);
   remove->run();
 }

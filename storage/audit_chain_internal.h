@@ -41,7 +41,10 @@ class AuditChain {
   void forget_before(std::int64_t change);
 
   void append(AuditRefusal& refusal);  // fills its id
-  void forget_refusals(std::int64_t keep);
+
+  // Forgets what is beyond so many of the newest.
+  void forget_entries(std::int64_t keep) { forget(Journal::kEntries, keep); }
+  void forget_refusals(std::int64_t keep) { forget(Journal::kRefusals, keep); }
 
   std::string head() { return last(Journal::kEntries).hash; }
 
@@ -60,10 +63,16 @@ class AuditChain {
   Link last(Journal journal);
   Link anchor(Journal journal);
   void set_anchor(Journal journal, const Link& link);
+  void forget(Journal journal, std::int64_t keep);
+  void forget_through(Journal journal, const Link& link);
   std::string check(Journal journal, AuditChainReport& report);
 
   SqlConnection& connection_;
 };
+
+// What was changed of the reverts, which follow from the changes (themselves told by the journal);
+// empty: nothing. Throws SQLite::Exception.
+std::string fault_of_reverts(SqlConnection& connection);
 
 // Of the columns id, time, operation, who, client, peer, token_id, status, counted.
 AuditRefusal refusal_at(const SqlStatement& row);

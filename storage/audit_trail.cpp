@@ -45,6 +45,9 @@ CREATE INDEX setting_pending ON setting(subcategory) WHERE revert = 1;
 CREATE TABLE last_policy(id INTEGER PRIMARY KEY CHECK(id = 1), policy TEXT NOT NULL);
 )sql";
 
+// For each change that is kept; a change has three, the others are backups made by hand.
+constexpr std::int64_t kJournalEntries = 8;
+
 constexpr std::uint32_t kEverything = std::numeric_limits<std::uint32_t>::max();
 
 constexpr std::string_view kChangeColumns =
@@ -222,6 +225,7 @@ std::vector<AuditRefusal> AuditTrail::select_refusals(std::string_view condition
 void AuditTrail::forget_oldest() {
   chain_.forget_before(connection_.query_integer("SELECT ifnull(max(id), 0) FROM change") - keep_ +
                        1);
+  chain_.forget_entries(kJournalEntries * keep_);
   for (const std::string_view sql :
        {"DELETE FROM change WHERE id <= (SELECT max(id) FROM change) - ?1 AND state <> 0 "
         "AND id NOT IN (SELECT change FROM setting WHERE revert = 1)",
@@ -238,6 +242,7 @@ void AuditTrail::forget_oldest() {
 AuditChainReport AuditTrail::check_chain() {
   AuditChainReport report = chain_.check();
   if (report.fault.empty()) report.fault = fault_of_changes();
+  if (report.fault.empty()) report.fault = fault_of_reverts(connection_);
   if (report.fault.empty()) report.fault = fault_of_backups();
   return report;
 }
@@ -278,8 +283,9 @@ void AuditTrail::seal_what_is_there() {
 }
 
 std::string AuditTrail::fault_of_changes() {
-  const std::int64_t covered =
-      connection_.query_integer("SELECT ifnull(min(subject), 0) FROM entry WHERE kind = 1");
+  const std::int64_t covered = connection_.query_integer(
+      "SELECT ifnull(min(subject), (SELECT 1 + ifnull(max(id), 0) FROM change)) FROM entry "
+      "WHERE kind = 1");
   const auto bare = connection_.query_integer(
       "SELECT ifnull(min(subject), 0) FROM entry WHERE kind = 1 "
       "AND subject NOT IN (SELECT id FROM change)");

@@ -12,11 +12,12 @@ namespace {
 constexpr const char* kTokenVariable = "BLOCKWATCH_TOKEN";
 
 // Any program may have taken the port while the server did not run: neither a token nor the user
-// is sent to one of somebody else's.
+// is sent to one of somebody else's. Who may read the log is not for that reason who is sent
+// tokens.
 Result<void> check_server(const LocalClient& client, bool shows_token) {
   const PeerIdentity server = client.server();
   const bool hidden = server.standing == PeerStanding::kUnknown && !shows_token;
-  if (server.standing >= PeerStanding::kReader || hidden) return {};
+  if (server.standing >= PeerStanding::kSelf || hidden) return {};
   return make_error(ErrorCode::kPermission,
                     "what listens there belongs to " +
                         (server.user.empty() ? "an unknown user" : server.user) +

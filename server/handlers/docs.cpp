@@ -2,7 +2,6 @@
 #include <array>
 #include <utility>
 
-#include "server/gzip.h"
 #include "server/handlers/answers.h"
 #include "server/handlers/handlers.h"
 
@@ -51,11 +50,12 @@ http::Response get_file(ApiContext& context, const http::Request& request) {
     response.status = 304;
   } else if (accepts_gzip(request)) {
     response.set("Content-Encoding", "gzip");
-    response.body.assign(file->gzip.begin(), file->gzip.end());
+    // Bytes are bytes.
+    response.shared_body = {reinterpret_cast<const char*>(file->gzip.data()), file->gzip.size()};
   } else {
-    auto plain = gunzip(file->gzip, file->plain_size);
+    const auto plain = context.plain_files->text_of(*file);
     if (!plain) return error_answer(plain.error());
-    response.body = std::move(*plain);
+    response.shared_body = *plain;
   }
   return response;
 }

@@ -103,10 +103,24 @@ def starve(target, counts):
         heads.expect_cut(counts, HEADER_S, 408)
         if LONG:
             bodies.expect_cut(counts, BODY_S, 408)
+            told = {one["status"] for one in target.get("/api/v1/audit/refusals").json["refusals"]}
+            counts.check("the trail has what they were told", 408 in told and told <= {408, None}, told)
         streams.expect_open(counts)
         for crowd in crowds:
             crowd.close()
     print("starvation:", watch)
+    return watch.faults()
+
+
+def want_much(target):
+    """All at once ask for the largest answer that needs no token, unpacked, and take nothing of it."""
+    with target.watch() as watch:
+        crowd = Crowd(target, "clients that want much", 400, reads=False)
+        for connection in crowd.received:
+            connection.sendall(target.head("GET /docs/swagger-ui-bundle.js HTTP/1.1"))
+        tend_for([crowd], 3)
+        crowd.close()
+    print("starvation: answers that are not taken;", watch)
     return watch.faults()
 
 
@@ -176,6 +190,7 @@ def main():
         # Enough that a stream of it fills every buffer on the way.
         target.import_file(rendered_xml(EVENTS), target.token("import"))
         counts.watched("864 clients that want nothing done", lambda: starve(target, counts))
+        counts.watched("400 clients that want much", lambda: want_much(target))
         beyond_the_cap(target, counts)
         slowhttptest(target, counts)
         hey(target, counts)

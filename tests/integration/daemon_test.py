@@ -261,6 +261,11 @@ class DaemonTest(unittest.TestCase):
         server = self.server("--source", f"dir:{self.folder}/none")
         self.assertTrue(eventually(lambda: server.request("/health/ready")[0] == 503))
         self.assertEqual(server.request("/health/live")[0], 200)
+        # Anybody may ask that, from elsewhere too.
+        told = json.loads(server.request("/health/ready")[2])["checks"]
+        self.assertNotIn(self.folder, str(told))
+        self.assertIn("1 of 1 failed", str(told))
+        self.assertEqual(server.get("/api/v1/sources")["sources"][0]["state"], "failed")
 
     # Imports over HTTP
 

@@ -315,14 +315,14 @@ TEST_F(Api, FilesWithTheirTags) {
   context_->files = files;
 
   http::Response response = get("/openapi.yaml");
-  EXPECT_EQ(response.body, plain);
+  EXPECT_EQ(response.shared_body, plain);
   EXPECT_EQ(response.content_type, "application/yaml");
   EXPECT_EQ(header_of(response, "ETag"), "W/\"abc\"");
   EXPECT_EQ(header_of(response, "Content-Encoding"), "");
   for (const char* accept : {"gzip", "br, gzip;q=0.5", "*"}) {
     response = get("/openapi.yaml", {{"Accept-Encoding", accept}});
     EXPECT_EQ(header_of(response, "Content-Encoding"), "gzip") << accept;
-    EXPECT_EQ(response.body, packed);
+    EXPECT_EQ(response.shared_body, packed);
     EXPECT_EQ(header_of(response, "Vary"), "Accept-Encoding");
   }
   for (const char* accept : {"br", "gzip;q=0", "identity"}) {
@@ -332,7 +332,7 @@ TEST_F(Api, FilesWithTheirTags) {
   for (const char* tags : {"W/\"abc\"", "\"abc\"", "\"x\", W/\"abc\"", "*"}) {
     response = get("/openapi.yaml", {{"If-None-Match", tags}});
     EXPECT_EQ(response.status, 304) << tags;
-    EXPECT_EQ(response.body, "");
+    EXPECT_EQ(response.shared_body, "");
   }
   EXPECT_EQ(get("/openapi.yaml", {{"If-None-Match", "\"abcd\""}}).status, 200);
   EXPECT_EQ(get("/docs/none.js").status, 404);

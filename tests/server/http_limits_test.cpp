@@ -353,6 +353,24 @@ TEST(HttpCapTest, LargeAnswersThatAreNotTakenHaveACap) {
   }));
 }
 
+// Nobody has a copy of his own.
+TEST(HttpCapTest, SharedAnswersThatAreNotTakenNeedNone) {
+  HttpServerOptions options;
+  options.max_answer_bytes = 1;
+  TestServer server(options);
+  RawClient slow(server.port(), 4096);
+  slow.send(server.get("/api/v1/shared"));
+  ASSERT_EQ(slow.receive(true).status, 200);
+  RawClient client(server.port());
+  client.send(server.request("HEAD", "/api/v1/shared"));
+  const RawResponse head = client.receive(true);
+  EXPECT_EQ(head.header("content-length"), std::to_string(TestServer::kLargeAnswer));
+  const RawResponse response = client.ask(server.get("/api/v1/shared"));
+  EXPECT_TRUE(response.complete);
+  EXPECT_EQ(response.body, std::string(TestServer::kLargeAnswer, 's'));
+  EXPECT_EQ(client.ask(server.get("/api/v1/items/x")).body, "x") << "and the connection goes on";
+}
+
 // Idle connections make room for others long before their own time is over.
 TEST(HttpCapTest, SilentConnectionsDoNotKeepOthersOut) {
   HttpServerOptions options;

@@ -114,11 +114,20 @@ TEST_F(UnixListenerTest, RefusesAFolderThatOthersMayChange) {
 }
 
 TEST_F(UnixListenerTest, WaitsForAnotherThatLooksAndNotForEver) {
+  const int lock = ::open((path_ + ".lock").c_str(), O_RDWR | O_CREAT, 0600);
+  ASSERT_EQ(::flock(lock, LOCK_EX), 0);
+  expect_refusal(ErrorCode::kConflict, "keeps its place locked");
+  ::close(lock);
+  EXPECT_TRUE(open());
+  EXPECT_FALSE(std::filesystem::exists(path_ + ".lock"));
+}
+
+// Anybody who may read a folder can lock it.
+TEST_F(UnixListenerTest, IsNotKeptFromItsPlaceByALockedFolder) {
   const int folder = ::open(folder_.path("").c_str(), O_RDONLY | O_DIRECTORY);
   ASSERT_EQ(::flock(folder, LOCK_EX), 0);
-  expect_refusal(ErrorCode::kConflict, "keeps its folder locked");
-  ::close(folder);
   EXPECT_TRUE(open());
+  ::close(folder);
 }
 
 TEST_F(UnixListenerTest, NamesWhatCannotBe) {

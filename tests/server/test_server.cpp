@@ -109,6 +109,12 @@ std::vector<Route> TestServer::make_routes() {
   const auto large = [](const http::Request& /*request*/) {
     return text(std::string(kLargeAnswer, 'x'));
   };
+  const auto shared = [](const http::Request& /*request*/) {
+    static const std::string kBytes(kLargeAnswer, 's');
+    http::Response response = text({});
+    response.shared_body = kBytes;
+    return response;
+  };
   const auto item = [](const http::Request& request) { return text(request.path_values.at("id")); };
   const auto throws = [](const http::Request& /*request*/) -> http::Response {
     throw std::runtime_error("secret detail");
@@ -117,6 +123,7 @@ std::vector<Route> TestServer::make_routes() {
   return {
       {"GET", "/api/v1/small", "small", Permission::kRead, small},
       {"GET", "/api/v1/large", "large", Permission::kRead, large},
+      {"GET", "/api/v1/shared", "shared", Permission::kRead, shared},
       {"GET", "/api/v1/echo", "echo", Permission::kRead, echo_query},
       {"GET", "/api/v1/throws", "throws", Permission::kRead, throws},
       {"GET", "/api/v1/items/{id}", "item", Permission::kRead, item},

@@ -32,6 +32,7 @@ std::vector<Listener> one_listener(const ListenAddress& address = {});
 //   /api/v1/flood     a stream slot: numbered lines of 1000 bytes, flood_lines of them GET
 //   /api/v1/given     hands its connection over to `given` GET / a page for everyone
 //   GET /api/v1/large     kLargeAnswer bytes, more than any socket takes at once
+//   GET /api/v1/shared    as many, the same for all
 class TestServer {
  public:
   static constexpr std::size_t kLargeAnswer = std::size_t{12} << 20U;

@@ -77,6 +77,10 @@ TEST(SelfSignedTest, IsKeptAndRenewedNearItsEnd) {
   EXPECT_TRUE(std::filesystem::exists(public_path));
   EXPECT_EQ(again.made_because, "");
   EXPECT_EQ(fingerprint(again), fingerprint(first));
+  folder.write("tls-cert.pem", "of an earlier one: the program ended before it wrote this");
+  load(kNames, hours(24));
+  std::ifstream mended(public_path);
+  EXPECT_EQ(std::string(std::istreambuf_iterator<char>(mended), {}), first.identity.certificates);
 
   const SelfSigned renewed = load(kNames, kCertificateLife - hours(24));
   EXPECT_EQ(renewed.made_because, "it ends soon");

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -174,6 +175,18 @@ TEST_F(TokensTest, RefusesAFileOthersCanRead) {
   }
   fs::permissions(path_, fs::perms::owner_read);
   EXPECT_TRUE(open()->find(*token));
+}
+
+TEST_F(TokensTest, NoticesThatOthersWereLetAtTheFile) {
+  const auto store = open();
+  const auto token = store->create("ci", {TokenScope::kRead});
+  ASSERT_TRUE(store->find(*token));
+  // Again and again: the system's clock for files may tick only every few milliseconds.
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+  do {
+    fs::permissions(path_, fs::perms::owner_all | fs::perms::others_read);
+  } while (store->find(*token) && std::chrono::steady_clock::now() < end);
+  EXPECT_FALSE(store->find(*token));
 }
 
 TEST_F(TokensTest, RefusesAFolderOthersWriteIn) {

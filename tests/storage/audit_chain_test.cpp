@@ -154,6 +154,53 @@ TEST_F(AuditChainTest, NoticesWhatWasEditedAddedOrRemoved) {
   }
 }
 
+// The one part of the trail that the server still acts on.
+TEST_F(AuditChainTest, NoticesWhatWasEditedOfTheReverts) {
+  const auto change = [&](AuditSettingRecord setting, bool temporary) {
+    AuditChangeRecord record;
+    record.settings = {setting};
+    if (temporary) record.revert_time = Timestamp{2000};
+    EXPECT_TRUE(store_->begin(record, "before"));
+    EXPECT_TRUE(store_->finish(record, AuditState::kDone, {}, "after"));
+    return record.id;
+  };
+  const auto first = done({}, true);
+  done(first);                  // 2: its revert
+  change({3, 2, 0}, true);      // 3: kept, as the next goes on from it
+  change({3, 0, 1}, true);      // 4: goes back to 2
+  change({7, 1, 3}, false);     // 5: for good
+  change({8, 1, 3}, true);      // 6: kept
+  change({8, 3, 0}, false);     // 7
+  begin();                      // 8: started
+  const auto failed = begin();  // 9
+  EXPECT_TRUE(store_->finish(failed, AuditState::kFailed, "not allowed", "after"));
+  ASSERT_EQ(fault(), "");
+  ASSERT_EQ(store_->change(4)->settings.front().revert_to, 2);
+  for (const char* sql : {
+           "SET revert_to = 0 WHERE change = 4",
+           "SET revert_to = 0 WHERE change = 6",
+           "SET revert_to = 1 WHERE change = 8",
+           "SET revert = 3 WHERE change = 1",
+           "SET revert = 1 WHERE change = 2",
+           "SET revert = 1 WHERE change = 3",
+           "SET revert = 3 WHERE change = 4",
+           "SET revert = 0 WHERE change = 4",
+           "SET revert = 1 WHERE change = 5",
+           "SET revert = 2 WHERE change = 6",
+           "SET revert = 1 WHERE change = 9",
+       }) {
+    store_.reset();
+    replace(path(), folder_.path("kept"));
+    edit("UPDATE setting " + std::string(sql));
+    open(kKeptAuditEntries);
+    EXPECT_THAT(fault(), testing::StartsWith("what is to be put back of change ")) << sql;
+    store_.reset();
+    replace(folder_.path("kept"), path());
+    open(kKeptAuditEntries);
+    ASSERT_EQ(fault(), "");
+  }
+}
+
 TEST_F(AuditChainTest, SaysWhichOneItWas) {
   fill();
   edit("UPDATE change SET who = 'x' WHERE id = 2");
@@ -178,6 +225,42 @@ TEST_F(AuditChainTest, ForgetsTheOldestWithoutAFault) {
   EXPECT_EQ(fault(), "");
   edit("DELETE FROM change WHERE id = 20");
   EXPECT_NE(fault(), "");
+}
+
+// Else whoever may make backups could fill the disk with its entries.
+TEST_F(AuditChainTest, IsBoundedWithoutNewChanges) {
+  open(3);
+  const auto first = done({}, true);
+  done(first);
+  done({}, true);
+  for (int i = 0; i < 50; ++i) ASSERT_TRUE(store_->add_backup({0, {1}, "me", "by hand"}));
+  const auto report = store_->check_chain();
+  ASSERT_TRUE(report);
+  EXPECT_EQ(report->fault, "");
+  EXPECT_EQ(report->entries, 24);
+  EXPECT_TRUE(store_->change(first));
+  done();
+  EXPECT_EQ(fault(), "");
+}
+
+TEST_F(AuditChainTest, ForgetsWhatBeganARevertThatIsStillToCome) {
+  open(3);
+  AuditChangeRecord old;
+  old.settings = {{9, 1, 3}};
+  old.revert_time = Timestamp{2000};
+  ASSERT_TRUE(store_->begin(old, "before"));
+  ASSERT_TRUE(store_->finish(old, AuditState::kDone, {}, "after"));
+  for (int i = 0; i < 20; ++i) done();
+  ASSERT_EQ(store_->pending_reverts()->size(), 1U);
+  EXPECT_EQ(fault(), "");
+  AuditChangeRecord back;
+  back.settings = {{9, 3, 1}};
+  back.reverts = old.id;
+  ASSERT_TRUE(store_->begin(back, "before"));
+  ASSERT_TRUE(store_->finish(back, AuditState::kDone, {}, "after"));
+  EXPECT_EQ(fault(), "");
+  done();
+  EXPECT_EQ(fault(), "");
 }
 
 TEST_F(AuditChainTest, KeepsRefusalsApart) {
