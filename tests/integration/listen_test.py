@@ -181,7 +181,7 @@ class ListenTest(unittest.TestCase):
     # TLS
 
     def know_reader(self):
-        if blockwatch_server.SHOWS_TOKEN:
+        if blockwatch_server.SHOWS_TOKEN and not self.reader:
             self.reader = make_reader(self.db, PROGRAM)
 
     def start_tls(self, *options):
