@@ -22,7 +22,7 @@ spec.loader.exec_module(listen_test)
 
 class WindowsListenTest(listen_test.ListenTest):
     MODE_BITS = 0o007  # Wine makes a mode of an access list; administrators are its group
-    POLICY_STATUS = 501  # Wine has none
+    POLICY_STATUS = 503  # Wine has none
 
     # There are no socket files.
     test_a_socket_file_beside_a_port = None
