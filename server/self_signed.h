@@ -20,7 +20,7 @@ inline constexpr std::chrono::hours kCertificateLife{825 * 24};
 inline constexpr std::chrono::hours kCertificateRenewal{30 * 24};  // this long before its end
 
 // A new ECDSA P-256 key and a certificate of it for these names and numeric addresses, valid from
-// an hour before `now` on. kInternal; kUnsupported: no TLS in this build.
+// an hour before `now` on. kInternal.
 Result<TlsIdentity> make_self_signed(const std::vector<std::string>& names,
                                      std::chrono::system_clock::time_point now);
 

@@ -14,7 +14,7 @@ using openssl::BioPtr;
 using openssl::CertificatePtr;
 using openssl::KeyPtr;
 using openssl::reading;
-using Clock = std::chrono::system_clock;
+using SystemClock = std::chrono::system_clock;
 
 // What people see in a browser's list; names are checked against the alternative names only.
 constexpr const char* kSubject = "Blockwatch on this computer";
@@ -48,10 +48,10 @@ std::string alternative_names(const std::vector<std::string>& names) {
 }
 
 bool fill(X509* certificate, EVP_PKEY* key, const std::vector<std::string>& names,
-          Clock::time_point now) {
+          SystemClock::time_point now) {
   using std::chrono::hours;
-  const std::time_t from = Clock::to_time_t(now - hours(1));
-  const std::time_t until = Clock::to_time_t(now + kCertificateLife);
+  const std::time_t from = SystemClock::to_time_t(now - hours(1));
+  const std::time_t until = SystemClock::to_time_t(now + kCertificateLife);
   X509_NAME* subject = X509_get_subject_name(certificate);
   return X509_set_version(certificate, X509_VERSION_3) == 1 && set_serial(certificate) &&
          ASN1_TIME_set(X509_getm_notBefore(certificate), from) != nullptr &&
@@ -82,7 +82,8 @@ bool is_named(X509* certificate, const std::string& name) {
 
 }  // namespace
 
-Result<TlsIdentity> make_self_signed(const std::vector<std::string>& names, Clock::time_point now) {
+Result<TlsIdentity> make_self_signed(const std::vector<std::string>& names,
+                                     SystemClock::time_point now) {
   const KeyPtr key(EVP_EC_gen("P-256"));
   const CertificatePtr certificate(X509_new());
   const BioPtr key_text(BIO_new(BIO_s_mem()));
@@ -98,14 +99,14 @@ Result<TlsIdentity> make_self_signed(const std::vector<std::string>& names, Cloc
 }
 
 std::string renewal_reason(const TlsIdentity& identity, const std::vector<std::string>& names,
-                           Clock::time_point now) {
+                           SystemClock::time_point now) {
   const CertificatePtr certificate(PEM_read_bio_X509(reading(identity.certificates).get(), nullptr,
                                                      openssl::no_password, nullptr));
   ERR_clear_error();
   if (!certificate) return "it cannot be read";
-  std::time_t limit = Clock::to_time_t(now + kCertificateRenewal);
+  std::time_t limit = SystemClock::to_time_t(now + kCertificateRenewal);
   if (X509_cmp_time(X509_get0_notAfter(certificate.get()), &limit) <= 0) return "it ends soon";
-  std::time_t today = Clock::to_time_t(now);
+  std::time_t today = SystemClock::to_time_t(now);
   if (X509_cmp_time(X509_get0_notBefore(certificate.get()), &today) > 0) {
     return "it is not valid yet";
   }

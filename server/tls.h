@@ -32,8 +32,7 @@ class TlsSession {
 class TlsContext {
  public:
   // Texts in PEM: the server's certificate first, then those between it and the root; its key.
-  // kInvalidArgument: not such texts, a password, or a key of another certificate; kUnsupported: no
-  // TLS in this build.
+  // kInvalidArgument: not such texts, a password, or a key of another certificate.
   static Result<std::unique_ptr<TlsContext>> create(const std::string& certificates,
                                                     const std::string& key);
   virtual ~TlsContext() = default;

@@ -20,7 +20,7 @@ struct TlsSetup {
 Result<TlsIdentity> read_own_identity(const ServeConfig& config);
 
 // From what was read, or from what is kept beside the database. kInvalidArgument: what is there
-// cannot be used, or this build has no TLS.
+// cannot be used.
 Result<TlsSetup> set_up_tls(const ServeConfig& config, const TlsIdentity& own,
                             const std::string& db_path);
 

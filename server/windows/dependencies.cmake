@@ -57,9 +57,28 @@ target_link_libraries(windows_SQLiteCpp PUBLIC SQLite::SQLite3)
 windows_library(ZLIB::ZLIB zlib INCLUDE .
   SOURCES adler32.c compress.c crc32.c deflate.c inffast.c inflate.c inftrees.c trees.c uncompr.c zutil.c)
 
+# As archives, made by its own build.
+set(openssl ${PROJECT_BINARY_DIR}/openssl)
+file(MAKE_DIRECTORY ${openssl}/include)
+add_custom_command(OUTPUT ${openssl}/libssl.a ${openssl}/libcrypto.a
+  COMMAND ${CMAKE_COMMAND} -E env "CC=${CMAKE_C_COMPILER_LAUNCHER} ${CMAKE_C_COMPILER}" AR=${CMAKE_AR}
+          RANLIB=${CMAKE_RANLIB} RC=${CMAKE_RC_COMPILER}
+          ${CMAKE_CURRENT_LIST_DIR}/build-openssl ${sources}/openssl ${openssl}
+  DEPENDS ${CMAKE_CURRENT_LIST_DIR}/build-openssl ${sources}/complete
+  COMMENT "Building OpenSSL" VERBATIM)
+add_custom_target(openssl_archives DEPENDS ${openssl}/libssl.a ${openssl}/libcrypto.a)
+foreach(name Crypto SSL)
+  string(TOLOWER ${name} archive)
+  add_library(OpenSSL::${name} STATIC IMPORTED)
+  set_target_properties(OpenSSL::${name} PROPERTIES IMPORTED_LOCATION ${openssl}/lib${archive}.a)
+  target_include_directories(OpenSSL::${name} INTERFACE ${openssl}/include ${sources}/openssl/include)
+  add_dependencies(OpenSSL::${name} openssl_archives)
+endforeach()
+target_link_libraries(OpenSSL::SSL INTERFACE OpenSSL::Crypto ws2_32)
+
 # What must go along with a program that these are part of.
 set(BLOCKWATCH_LICENCES "")
-foreach(name cpp-httplib fmtlib libdeflate pugixml spdlog sqlite3 sqlitecpp zlib)
+foreach(name cpp-httplib fmtlib libdeflate openssl pugixml spdlog sqlite3 sqlitecpp zlib)
   list(APPEND BLOCKWATCH_LICENCES ${name}=${sources}/${name}/debian/copyright)
 endforeach()
 foreach(name libcli11-dev libexpected-dev nlohmann-json3-dev gcc-mingw-w64-base mingw-w64-x86-64-dev)

@@ -58,10 +58,11 @@ def eventually(condition, seconds=30):
         time.sleep(0.01)
 
 
-def make_reader(program, db):
+def make_reader(db, *program):
     """The headers of one who may read, by a new token."""
-    done = subprocess.run([program, "token", "create", "--db", db, "--name", "reader", "--scope", "read"],
-                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, timeout=120, check=True)
+    done = subprocess.run([*program, "token", "create", "--db", db, "--name", "reader", "--scope", "read"],
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+                          timeout=120, check=True)
     return {"Authorization": "Bearer " + done.stdout.strip()}
 
 
@@ -73,7 +74,7 @@ class Server:
     def __init__(self, program, folder, *options, stdin=None, db=None):
         self.db = db or os.path.join(folder, "test.db")
         if SHOWS_TOKEN and self.db not in self.readers:
-            self.readers[self.db] = make_reader(program, self.db)
+            self.readers[self.db] = make_reader(self.db, program)
         self.reader = self.readers.get(self.db, {})
         with open(os.path.join(folder, "log"), "ab") as log:
             self.process = subprocess.Popen(
@@ -111,8 +112,9 @@ class Server:
 
     def request(self, path, method="GET", body=None, headers=None):
         """(status, headers, body bytes), also for error statuses."""
+        reader = self.reader if method == "GET" else {}
         request = urllib.request.Request(
-            self.url + path, data=body, method=method, headers={**self.reader, **(headers or {})})
+            self.url + path, data=body, method=method, headers={**reader, **(headers or {})})
         try:
             with urllib.request.urlopen(request, timeout=60) as answer:
                 return answer.status, answer.headers, answer.read()
@@ -125,6 +127,12 @@ class Server:
         if status != 200:
             raise AssertionError(f"{path}: {status} {body[:500]!r}")
         return json.loads(body)
+
+    def curl(self, path, *options):
+        """What curl prints."""
+        shown = [f"-H{name}: {value}" for name, value in self.reader.items()]
+        return subprocess.run(["curl", "-sS", "--fail", *shown, *options, self.url + path],
+                              stdout=subprocess.PIPE, text=True, timeout=60, check=False).stdout
 
     def rows(self):
         return self.get("/api/v1/status")["store"]["rows"]

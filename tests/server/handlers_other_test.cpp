@@ -354,9 +354,10 @@ TEST_F(Api, RoutesWithoutParametersRefuseThem) {
 
 TEST_F(Api, OnlyChangesNeedMoreThanReading) {
   // What a reader may have made for itself; a code is what opens a session.
-  const std::map<std::string_view, Permission> of_readers{{"/api/v1/session-codes", Permission::kRead},
-                                                     {"/api/v1/stream-tickets", Permission::kRead},
-                                                     {"/api/v1/session", Permission::kNothing}};
+  const std::map<std::string_view, Permission> of_readers{
+      {"/api/v1/session-codes", Permission::kRead},
+      {"/api/v1/stream-tickets", Permission::kRead},
+      {"/api/v1/session", Permission::kNothing}};
   for (const Route& route : router_->routes()) {
     const bool own = of_readers.contains(route.pattern);
     if (route.method == "GET") {

@@ -27,6 +27,9 @@ struct RawResponse {
   std::string header(const std::string& name) const;
 };
 
+// Whether this is Wine, not Windows.
+bool is_wine();
+
 // The two ends of a connection.
 std::pair<Socket, Socket> connected_sockets();
 

@@ -27,6 +27,8 @@ std::optional<Socket> connect_raw(int port, int receive_buffer) {
   return Socket(static_cast<Socket::Handle>(fd));
 }
 
+bool is_wine() { return false; }
+
 std::pair<Socket, Socket> connected_sockets() {
   std::array<int, 2> ends{};
   if (::socketpair(AF_UNIX, SOCK_STREAM, 0, ends.data()) != 0) std::abort();

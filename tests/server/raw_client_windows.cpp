@@ -31,6 +31,10 @@ std::optional<Socket> connect_raw(int port, int receive_buffer) {
   return Socket(client);
 }
 
+bool is_wine() {
+  return ::GetProcAddress(::GetModuleHandleW(L"ntdll.dll"), "wine_get_version") != nullptr;
+}
+
 std::pair<Socket, Socket> connected_sockets() {
   WSADATA data{};
   ::WSAStartup(MAKEWORD(2, 2), &data);

@@ -91,9 +91,7 @@ class LiveLog(unittest.TestCase):
         print(f"back-fill: {count / (time.monotonic() - start):.0f} events/s")
         self.follow(server, count, live)
         self.assertEqual(self.records(server), list(range(1, count + live + 1)))
-        answer = subprocess.run(["curl", "-sS", "--fail", server.url + "/api/v1/events?limit=1&include=raw"],
-                                check=True, capture_output=True, timeout=60).stdout
-        event = json.loads(answer)["events"][0]
+        event = json.loads(server.curl("/api/v1/events?limit=1&include=raw"))["events"][0]
         self.assertEqual(event["source"], "windows:Security")
         self.assertEqual(event["process_id"], 4556)
         self.assertEqual(event["remote_address"], "198.51.100.7")

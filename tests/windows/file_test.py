@@ -10,7 +10,7 @@ del sys.argv[1:4]
 
 # Windows takes these from its own folder whatever lies beside the program ("known DLLs"). Another one might be planted
 # there: load it with system_function().
-KNOWN_DLLS = {"advapi32.dll", "kernel32.dll", "msvcrt.dll", "ws2_32.dll"}
+KNOWN_DLLS = {"advapi32.dll", "kernel32.dll", "msvcrt.dll", "user32.dll", "ws2_32.dll"}
 
 
 class FileTest(unittest.TestCase):

@@ -90,14 +90,10 @@ class WindowsTest(daemon_test.DaemonTest):
         server = self.server("--source", f"demo:{daemon_test.DEMO_LOG}")
         self.assertTrue(eventually(lambda: server.rows() > 10))
 
-        def curl(path, *options):
-            return subprocess.run(["curl", "-sS", "--fail", *options, server.url + path],
-                                  capture_output=True, text=True, timeout=60).stdout
-
-        self.assertIn('"direction":"inbound"', curl("/api/v1/events?direction=inbound&limit=1"))
-        self.assertIn('"by":"application_name"', curl("/api/v1/stats/top?by=application_name"))
-        self.assertIn("event: block", curl("/api/v1/events/stream?after=0", "-N", "-m", "2"))
-        self.assertIn("openapi:", curl("/openapi.yaml"))
+        self.assertIn('"direction":"inbound"', server.curl("/api/v1/events?direction=inbound&limit=1"))
+        self.assertIn('"by":"application_name"', server.curl("/api/v1/stats/top?by=application_name"))
+        self.assertIn("event: block", server.curl("/api/v1/events/stream?after=0", "-N", "-m", "2"))
+        self.assertIn("openapi:", server.curl("/openapi.yaml"))
 
     def test_it_stops_while_a_pipe_is_silent(self):
         server = self.server("--source", "stdin:jsonl", stdin=subprocess.PIPE)

@@ -19,7 +19,7 @@ from pathlib import Path
 PROGRAM, WINE_RUN, PREFIX = sys.argv[1:4]
 del sys.argv[1:4]
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "integration"))
-from blockwatch_server import eventually, rendered_events  # noqa: E402
+from blockwatch_server import eventually, make_reader, rendered_events  # noqa: E402
 
 DRIVE = Path(PREFIX) / "drive_c"
 DATA = DRIVE / "ProgramData/Blockwatch"
@@ -59,6 +59,8 @@ def is_stopped():
 class ServiceTest(unittest.TestCase):
     def setUp(self):
         self.folder = Path(self.enterContext(tempfile.TemporaryDirectory(dir=DRIVE)))
+        self.db = DATA / "blockwatch.db"
+        self.reader = {}
         self.addCleanup(shutil.rmtree, DATA, ignore_errors=True)
         self.addCleanup(service, "uninstall")
         service("uninstall")
@@ -81,6 +83,8 @@ class ServiceTest(unittest.TestCase):
 
         found = eventually(address)
         self.assertTrue(found, LOG.read_text() if LOG.exists() else "no log")
+        # The service cannot tell who asks from outside of Wine.
+        self.reader = self.reader or make_reader(windows_path(self.db), WINE_RUN, PREFIX, PROGRAM)
         return found[1]
 
     def stop(self):
@@ -96,14 +100,17 @@ class ServiceTest(unittest.TestCase):
         self.assertEqual(query()["WIN32_EXIT_CODE"], "1066")  # see the next one
         self.assertEqual(query()["SERVICE_EXIT_CODE"], "1")
 
+    def ask(self, url):
+        request = urllib.request.Request(url, headers=self.reader)
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return answer.read()
+
     def get(self, url):
-        with urllib.request.urlopen(url, timeout=30) as answer:
-            return json.load(answer)
+        return json.loads(self.ask(url))
 
     def records(self, url):
-        with urllib.request.urlopen(
-                url + "/api/v1/events?format=csv&fields=record_id&order=asc", timeout=60) as answer:
-            return [int(word) for word in answer.read().split()[1:]]
+        text = self.ask(url + "/api/v1/events?format=csv&fields=record_id&order=asc")
+        return [int(word) for word in text.split()[1:]]
 
     def test_it_is_installed_started_asked_stopped_and_removed(self):
         done = self.install("--source", "none")
@@ -125,7 +132,7 @@ class ServiceTest(unittest.TestCase):
         done = service("uninstall")
         self.assertEqual(done.returncode, 1)
         self.assertIn("not installed", done.stderr)
-        self.assertTrue((DATA / "blockwatch.db").exists())
+        self.assertTrue(self.db.exists())
         self.assertEqual(stat.S_IMODE(DATA.stat().st_mode) & 0o007, 0)
 
     def test_stops_lose_and_double_nothing(self):
@@ -134,8 +141,8 @@ class ServiceTest(unittest.TestCase):
         per_file, files, rounds = 4_000, 4, 3
         config = self.folder / "blockwatch.json"
         config.write_text(json.dumps({"source": "dir:" + windows_path(feed)}))
-        db = self.folder / "a ёж.db"
-        self.install("--config", windows_path(config), "--db", windows_path(db))
+        self.db = self.folder / "a ёж.db"
+        self.install("--config", windows_path(config), "--db", windows_path(self.db))
         stopped_at = 0
         for n in range(rounds):
             for file in range(n * files, (n + 1) * files):
@@ -152,7 +159,7 @@ class ServiceTest(unittest.TestCase):
         # Wine ends its services a minute after the last program that is none: asking by one prevents that.
         self.assertTrue(eventually(lambda: query() and rows() == len(wanted), 120))
         self.assertEqual(self.records(url), wanted)
-        self.assertTrue(db.exists())
+        self.assertTrue(self.db.exists())
 
     def test_uninstall_stops_what_runs(self):
         self.install("--source", "none")

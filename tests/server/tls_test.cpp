@@ -4,17 +4,20 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/stat.h>
 
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 
+#include "server/secret_file.h"
 #include "server/self_signed.h"
 #include "tests/server/test_server.h"
+#include "tests/support/let_others_read.h"
 
 namespace blockwatch {
 namespace {
 
+namespace fs = std::filesystem;
 using std::chrono::hours;
 using std::chrono::milliseconds;
 using testing::HasSubstr;
@@ -65,16 +68,19 @@ TEST(SelfSignedTest, IsKeptAndRenewedNearItsEnd) {
   };
   const SelfSigned first = load(kNames, hours(0));
   EXPECT_EQ(first.made_because, "there was none");
-  struct stat status {};
-  ASSERT_EQ(::stat(path.c_str(), &status), 0);
-  EXPECT_EQ(status.st_mode & 0777U, 0600U);
-  std::ifstream public_file(public_path);
-  EXPECT_EQ(std::string(std::istreambuf_iterator<char>(public_file), {}),
-            first.identity.certificates);
+#ifndef _WIN32
+  EXPECT_EQ(fs::status(path).permissions(), fs::perms::owner_read | fs::perms::owner_write);
+#endif
+  EXPECT_EQ((*read_secret_file(path))->text, first.identity.key + first.identity.certificates);
+  {
+    std::ifstream public_file(public_path);
+    EXPECT_EQ(std::string(std::istreambuf_iterator<char>(public_file), {}),
+              first.identity.certificates);
+  }
 
-  std::filesystem::remove(public_path);
+  fs::remove(public_path);
   const SelfSigned again = load(kNames, hours(24));
-  EXPECT_TRUE(std::filesystem::exists(public_path));
+  EXPECT_TRUE(fs::exists(public_path));
   EXPECT_EQ(again.made_because, "");
   EXPECT_EQ(fingerprint(again), fingerprint(first));
   folder.write("tls-cert.pem", "of an earlier one: the program ended before it wrote this");
@@ -91,11 +97,10 @@ TEST(SelfSignedTest, AFileThatIsDamagedOrOpenToOthersIsNotReplaced) {
   const TempDir folder;
   const std::string path = folder.path("tls-key.pem");
   ASSERT_TRUE(load_self_signed(path, folder.path("cert"), kNames, kNow));
-  ASSERT_EQ(::chmod(path.c_str(), 0644), 0);
+  let_others_read(path);
   EXPECT_EQ(load_self_signed(path, folder.path("cert"), kNames, kNow).error().code,
             ErrorCode::kPermission);
-  folder.write("tls-key.pem", "-----BEGIN PRIVATE KEY-----\nAAAA\n");
-  ASSERT_EQ(::chmod(path.c_str(), 0600), 0);
+  ASSERT_TRUE(replace_secret_file(path, "-----BEGIN PRIVATE KEY-----\nAAAA\n"));
   EXPECT_EQ(load_self_signed(path, folder.path("cert"), kNames, kNow).error().code,
             ErrorCode::kCorrupt);
 }
