@@ -18,7 +18,7 @@ using Clock = StreamClient::Clock;
 using std::chrono::ceil;
 using std::chrono::milliseconds;
 
-constexpr milliseconds kLookInterval{1'000};  // how soon a client that left is noticed
+constexpr milliseconds kLookInterval{250};  // how soon a client that left is noticed
 // How soon a client that is behind is seen to by a thread that waits for others to take something.
 constexpr milliseconds kBlockedWait{20};
 

@@ -71,7 +71,7 @@ bool all_digits(std::string_view text) {
 }
 
 // Numbers by size, everything else without case.
-bool comes_before(const std::string& x, const std::string& y) {
+bool text_comes_before(const std::string& x, const std::string& y) {
   if (all_digits(x) && all_digits(y)) return x.size() != y.size() ? x.size() < y.size() : x < y;
   std::string fx = ascii_lowered(x);
   std::string fy = ascii_lowered(y);
@@ -93,7 +93,7 @@ Result<std::vector<ValueCount>> StoreReader::Impl::field_values(const std::strin
     values.reserve(found.size());
     for (auto& [value, n] : found) values.push_back({value, n});
     std::sort(values.begin(), values.end(),
-              [](const auto& x, const auto& y) { return comes_before(*x.value, *y.value); });
+              [](const auto& x, const auto& y) { return text_comes_before(*x.value, *y.value); });
     if (values.size() > limit) values.resize(limit);
     return values;
   };
