@@ -3,11 +3,12 @@
 #include <cstddef>
 #include <type_traits>
 
+#include "server/params.h"
+
 namespace blockwatch {
 namespace {
 
 constexpr std::uint8_t kVersion = 2;
-constexpr std::uint64_t kMaxSeq = (std::uint64_t{1} << 53U) - 1;
 constexpr std::string_view kAlphabet =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 

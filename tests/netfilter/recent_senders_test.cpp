@@ -16,7 +16,7 @@ using std::chrono::seconds;
 
 constexpr RecentSenders::Clock::time_point kStart{seconds(1'000)};
 
-Packet packet_to(unsigned port, std::size_t size = 0) {
+Packet sent_to(unsigned port, std::size_t size = 0) {
   return *parse_packet(
       bytes_of(ipv4_packet(17, udp_header(40'000, port) + std::string(size, 'x'))));
 }
@@ -25,29 +25,29 @@ PacketSender process(std::uint64_t id) { return {.process_id = id, .executable =
 
 TEST(RecentSendersTest, TheSenderOfAPacketIsKnownForAWhile) {
   RecentSenders senders(seconds(2), 10);
-  EXPECT_EQ(senders.find(packet_to(1), kStart), nullptr);
-  senders.add(packet_to(1), process(7), kStart);
-  ASSERT_NE(senders.find(packet_to(1), kStart + milliseconds(1'999)), nullptr);
-  EXPECT_EQ(*senders.find(packet_to(1), kStart), process(7));
-  EXPECT_EQ(senders.find(packet_to(2), kStart), nullptr);
-  EXPECT_EQ(senders.find(packet_to(1, 1), kStart), nullptr);
-  EXPECT_EQ(senders.find(packet_to(1), kStart + seconds(2)), nullptr);
+  EXPECT_EQ(senders.find(sent_to(1), kStart), nullptr);
+  senders.add(sent_to(1), process(7), kStart);
+  ASSERT_NE(senders.find(sent_to(1), kStart + milliseconds(1'999)), nullptr);
+  EXPECT_EQ(*senders.find(sent_to(1), kStart), process(7));
+  EXPECT_EQ(senders.find(sent_to(2), kStart), nullptr);
+  EXPECT_EQ(senders.find(sent_to(1, 1), kStart), nullptr);
+  EXPECT_EQ(senders.find(sent_to(1), kStart + seconds(2)), nullptr);
   senders.clear();
-  EXPECT_EQ(senders.find(packet_to(1), kStart), nullptr);
+  EXPECT_EQ(senders.find(sent_to(1), kStart), nullptr);
 }
 
 TEST(RecentSendersTest, TwoProcessesOfTheSamePacketAreNone) {
   RecentSenders senders(seconds(2), 10);
-  senders.add(packet_to(1), process(7), kStart);
-  senders.add(packet_to(1), process(7), kStart + seconds(1));
-  EXPECT_NE(senders.find(packet_to(1), kStart + seconds(2)), nullptr);
-  senders.add(packet_to(1), process(8), kStart + seconds(2));
-  EXPECT_EQ(senders.find(packet_to(1), kStart + seconds(2)), nullptr);
-  senders.add(packet_to(1), process(8), kStart + seconds(3));
-  EXPECT_EQ(senders.find(packet_to(1), kStart + seconds(3)), nullptr);
+  senders.add(sent_to(1), process(7), kStart);
+  senders.add(sent_to(1), process(7), kStart + seconds(1));
+  EXPECT_NE(senders.find(sent_to(1), kStart + seconds(2)), nullptr);
+  senders.add(sent_to(1), process(8), kStart + seconds(2));
+  EXPECT_EQ(senders.find(sent_to(1), kStart + seconds(2)), nullptr);
+  senders.add(sent_to(1), process(8), kStart + seconds(3));
+  EXPECT_EQ(senders.find(sent_to(1), kStart + seconds(3)), nullptr);
   // Once all that is over, it is known again.
-  senders.add(packet_to(1), process(8), kStart + seconds(5));
-  EXPECT_EQ(*senders.find(packet_to(1), kStart + seconds(5)), process(8));
+  senders.add(sent_to(1), process(8), kStart + seconds(5));
+  EXPECT_EQ(*senders.find(sent_to(1), kStart + seconds(5)), process(8));
 }
 
 // Against a list of everything that was sent.
@@ -69,11 +69,11 @@ TEST(RecentSendersTest, NeverTheSenderOfAnotherPacketAndNeverMoreMemory) {
     const unsigned port = below(i % 5'000 < 2'500 ? 40 : 1'000);
     if (below(2) == 0) {
       all.push_back({port, below(10) == 0 ? 1 + below(3) : 100 + port, time});
-      senders.add(packet_to(port), process(all.back().process), time);
+      senders.add(sent_to(port), process(all.back().process), time);
       ASSERT_LE(senders.size(), 2 * kMost);
       continue;
     }
-    const auto sender = senders.find(packet_to(port), time);
+    const auto sender = senders.find(sent_to(port), time);
     if (sender == nullptr) continue;
     ++found;
     bool sent = false;
