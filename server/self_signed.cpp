@@ -15,9 +15,11 @@ constexpr const char* kCertificate = "-----BEGIN CERTIFICATE-----";
 
 // Also when it is there already, of an earlier certificate: the program may have ended in between.
 Result<SelfSigned> publish(SelfSigned made, const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  const std::string published{std::istreambuf_iterator<char>(file), {}};
-  if (published == made.identity.certificates) return made;
+  {
+    std::ifstream file(path, std::ios::binary);
+    const std::string published{std::istreambuf_iterator<char>(file), {}};
+    if (published == made.identity.certificates) return made;
+  }  // Windows replaces no file that is open
   if (auto kept = replace_secret_file(path, made.identity.certificates); !kept) {
     return tl::unexpected(kept.error());
   }

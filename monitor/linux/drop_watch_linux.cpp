@@ -26,7 +26,7 @@ constexpr std::chrono::seconds kWindow{2};
 constexpr std::size_t kMostPackets = 4'096;
 // A packet is logged a moment before it is dropped, and may be here first. At most a tenth of the
 // time goes into waiting.
-constexpr std::chrono::milliseconds kPatience{2};
+constexpr std::chrono::milliseconds kMostWait{2};
 constexpr std::chrono::microseconds kStep{100};
 constexpr int kWaitShare = 10;
 // Numbers of processes are those of the first namespace of them.
@@ -91,7 +91,7 @@ class LinuxDropWatch final : public DropWatch {
     while (true) {
       read();
       sender = senders_.find(packet, time);
-      if (sender || time - start >= kPatience) break;
+      if (sender || time - start >= kMostWait) break;
       std::this_thread::sleep_for(kStep);
       time = Clock::now();
     }

@@ -85,8 +85,10 @@ TEST(SelfSignedTest, IsKeptAndRenewedNearItsEnd) {
   EXPECT_EQ(fingerprint(again), fingerprint(first));
   folder.write("tls-cert.pem", "of an earlier one: the program ended before it wrote this");
   load(kNames, hours(24));
-  std::ifstream mended(public_path);
-  EXPECT_EQ(std::string(std::istreambuf_iterator<char>(mended), {}), first.identity.certificates);
+  {
+    std::ifstream mended(public_path);
+    EXPECT_EQ(std::string(std::istreambuf_iterator<char>(mended), {}), first.identity.certificates);
+  }
 
   const SelfSigned renewed = load(kNames, kCertificateLife - hours(24));
   EXPECT_EQ(renewed.made_because, "it ends soon");
