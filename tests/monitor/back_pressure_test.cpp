@@ -116,7 +116,6 @@ class CallbackSource final : public EventSource {
     }
   }
   void end() { ended_ = true; }
-  bool done() const { return done_; }
 
   Result<void> run(const PositionFn&, const BatchFn& emit, SourceReport&,
                    std::stop_token) override {
@@ -139,7 +138,6 @@ class CallbackSource final : public EventSource {
       if (!batch.list.events.empty() || batch.lost > 0) emit(std::move(batch));
       if (last) break;
     }
-    done_ = true;
     return {};
   }
 
@@ -149,7 +147,6 @@ class CallbackSource final : public EventSource {
   std::vector<std::uint64_t> waiting_;  // guarded by mutex_
   std::uint64_t dropped_ = 0;           // guarded by mutex_
   std::atomic<bool> ended_ = false;
-  std::atomic<bool> done_ = false;
 };
 
 class BackPressure : public testing::TestWithParam<std::uint64_t> {
@@ -167,6 +164,10 @@ class BackPressure : public testing::TestWithParam<std::uint64_t> {
     faults_->execute(on ? "INSERT OR IGNORE INTO fault VALUES(1)" : "DELETE FROM fault");
   }
 
+  static bool has_finished(const Monitor& monitor) {
+    return monitor.status().at(0).report.state == SourceState::kFinished;
+  }
+
   // One life of the program: until `until` holds, with faults meanwhile.
   template <class Until>
   void live(std::unique_ptr<EventSource> source, const Until& until) {
@@ -179,12 +180,11 @@ class BackPressure : public testing::TestWithParam<std::uint64_t> {
         [&](EventBatch&& batch) { return writer.push(std::move(batch), count_, stop.get_token()); },
         [](const std::string&, const std::string&) {});
     monitor.add(std::move(source));
-    while (!until()) {
+    while (!until(monitor)) {
       if (random_() % 100 == 0) fail(random_() % 2 == 0);
       std::this_thread::yield();
     }
-    const bool whole =
-        monitor.status().at(0).report.state == SourceState::kFinished || random_() % 2 == 0;
+    const bool whole = has_finished(monitor) || random_() % 2 == 0;
     if (whole) fail(false);
     stop.request_stop();
     monitor.stop();
@@ -241,12 +241,14 @@ TEST_P(BackPressure, ALogThatWaitsLosesOnlyWhatIsOverwritten) {
     }
   });
   for (std::uint64_t until = 0; until < kRecords; until += 500 + random_() % 2'000) {
-    live(std::make_unique<LogSource>(log, random_()), [&] { return log.newest() >= until; });
+    live(std::make_unique<LogSource>(log, random_()),
+         [&](const Monitor&) { return log.newest() >= until; });
   }
   producer.join();
   auto reader = value_of(StoreReader::open(path()));
-  live(std::make_unique<LogSource>(log, random_()),
-       [&] { return value_of(reader->position("test:log")) == std::to_string(kRecords); });
+  live(std::make_unique<LogSource>(log, random_()), [&](const Monitor&) {
+    return value_of(reader->position("test:log")) == std::to_string(kRecords);
+  });
   expect_exact("test:log", kRecords);
 }
 
@@ -262,7 +264,7 @@ TEST_P(BackPressure, ACallbackThatCannotWaitCountsWhatItDrops) {
     }
     calls->end();
   });
-  live(std::move(source), [&] { return calls->done(); });
+  live(std::move(source), has_finished);
   producer.join();
   expect_exact("test:calls", kRecords);
 }
