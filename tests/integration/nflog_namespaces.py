@@ -7,6 +7,8 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
+import unittest
 
 SKIPPED = 77
 OURS, PEER = "10.77.0.2", "10.77.0.1"
@@ -110,3 +112,14 @@ def counted():
             if "counter" in expression:
                 total += expression["counter"]["packets"]
     return total
+
+
+class NamespaceTest(unittest.TestCase):
+    """Each test has a folder, the other namespace, and no rules of the one before."""
+
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix="blockwatch-test-")
+        self.addCleanup(shutil.rmtree, self.folder)
+        self.peer = Peer()
+        self.addCleanup(self.peer.close)
+        self.addCleanup(run, "nft", "flush", "ruleset")

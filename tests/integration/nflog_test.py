@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -81,13 +80,9 @@ table inet guard {
 """
 
 
-class NflogTest(unittest.TestCase):
+class NflogTest(net.NamespaceTest):
     def setUp(self):
-        self.folder = tempfile.mkdtemp(prefix="blockwatch-test-")
-        self.addCleanup(shutil.rmtree, self.folder)
-        self.peer = net.Peer()
-        self.addCleanup(self.peer.close)
-        self.addCleanup(net.run, "nft", "flush", "ruleset")
+        super().setUp()
         net.load_rules(RULES)
 
     def server(self, *options, source=SOURCE, before=()):

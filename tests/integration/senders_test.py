@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import unittest
 
 import nflog_namespaces as net
@@ -50,14 +49,7 @@ def bash_once(_kind, address, port):
     return BASH, [BASH, "-c", f"echo x >/dev/udp/{address}/{port}"]
 
 
-class SendersTest(unittest.TestCase):
-    def setUp(self):
-        self.folder = tempfile.mkdtemp(prefix="blockwatch-test-")
-        self.addCleanup(shutil.rmtree, self.folder)
-        self.peer = net.Peer()
-        self.addCleanup(self.peer.close)
-        self.addCleanup(net.run, "nft", "flush", "ruleset")
-
+class SendersTest(net.NamespaceTest):
     def following(self):
         server = Server(PROGRAM, self.folder, "--source", "nflog:8470")
         self.addCleanup(server.__exit__)
