@@ -283,14 +283,24 @@ Result<std::uint64_t> Store::newest_seq() {
   }
 }
 
-Result<std::optional<Timestamp>> Store::newest_received() {
+Result<std::optional<RetentionTime>> Store::retention_time() {
   try {
+    if (auto kept = read_retention_time(impl_->connection())) return kept;
     auto row =
         impl_->connection().use("SELECT received_time FROM batch ORDER BY first_seq DESC LIMIT 1");
     if (!row->step()) return std::nullopt;
-    return Timestamp{row->integer(0)};
+    return RetentionTime{Timestamp{row->integer(0)}, {}, 0};
   } catch (const SQLite::Exception& e) {
     return tl::unexpected<Error>(to_error(e, "read the store"));
+  }
+}
+
+Result<void> Store::save(const RetentionTime& time) {
+  try {
+    write_retention_time(impl_->connection(), time);
+    return {};
+  } catch (const SQLite::Exception& e) {
+    return tl::unexpected<Error>(to_error(e, "keep the time"));
   }
 }
 
