@@ -41,6 +41,9 @@ IndexRow index_row_of(const Event& event, const Interner::Numbers& numbers, std:
 StoreState read_state(SqlConnection& connection) {
   auto row = connection.use("SELECT newest_seq, deleted_through, run_change, rows FROM state");
   if (!row->step()) throw SQLite::Exception("the table state is empty", SQLITE_CORRUPT);
+  if (row->integer(1) < 0 || row->integer(1) > row->integer(0)) {
+    throw SQLite::Exception("the table state tells of rows that cannot be", SQLITE_CORRUPT);
+  }
   return {static_cast<std::uint64_t>(row->integer(0)), static_cast<std::uint64_t>(row->integer(1)),
           row->integer(2), static_cast<std::uint64_t>(row->integer(3))};
 }

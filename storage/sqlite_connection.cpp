@@ -155,6 +155,7 @@ Error to_error(const SQLite::Exception& e, std::string_view doing) {
   switch (e.getErrorCode() & 0xff) {
     case SQLITE_NOTADB:
     case SQLITE_CORRUPT:
+    case SQLITE_CONSTRAINT:  // what is written fits what the file should hold
       return {ErrorCode::kCorrupt, std::move(message)};
     case SQLITE_FULL:
     case SQLITE_BUSY:
