@@ -1,5 +1,6 @@
 #include "storage/retention_slices_internal.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <string>
@@ -9,6 +10,8 @@ namespace {
 
 constexpr std::uint64_t kRows = 2'000;
 constexpr std::int64_t kDay = std::int64_t{24} * 3600 * Timestamp::kTicksPerSecond;
+// So many go back before the first possible event: more are for ever, too.
+constexpr std::int64_t kMostDays = kMaxTimestamp.ticks / kDay;
 // A killed program forgets no more of what it knows of the clock.
 constexpr std::int64_t kKeepEvery = std::int64_t{600} * Timestamp::kTicksPerSecond;
 
@@ -28,8 +31,8 @@ Result<std::uint64_t> RetentionSlices::delete_some(Store& store) {
   if (options_.days > 0) {
     const auto late = time(store);
     if (!late) return tl::unexpected<Error>(late.error());
-    auto deleted =
-        store.delete_oldest(kRows, Timestamp{late->ticks - std::int64_t{options_.days} * kDay});
+    const std::int64_t days = std::min(std::int64_t{options_.days}, kMostDays);
+    auto deleted = store.delete_oldest(kRows, Timestamp{late->ticks - days * kDay});
     if (!deleted || *deleted > 0) return deleted;
   }
   if (options_.max_bytes == 0) return std::uint64_t{0};
