@@ -87,6 +87,25 @@ TEST_F(SetAsideTest, GarbageIsSetAsideOnlyWhereAStoreWas) {
   EXPECT_EQ(fs::file_size(store->set_aside()), 10'000U);
 }
 
+// SQLite has no code for a wrong format, and takes a wrong id for that of another program.
+TEST_F(SetAsideTest, EveryPlaceOfTheHeaderMayBeDamaged) {
+  fill(3);
+  fs::rename(path(), folder_.path("whole"));
+  for (std::streamoff place = 0; place < 72; place += 4) {
+    SCOPED_TRACE(place);
+    fs::copy_file(folder_.path("whole"), path());
+    std::fstream file(path(), std::ios::binary | std::ios::in | std::ios::out);
+    file.seekp(place);
+    file << std::string(64, '\xa7');
+    file.close();
+    auto store = Store::open(options());
+    ASSERT_TRUE(store) << store.error().message;
+    EXPECT_NE((*store)->set_aside(), "");
+    store->reset();
+    for (const char* suffix : {"", "-wal", "-shm"}) fs::remove(path() + suffix);
+  }
+}
+
 TEST_F(SetAsideTest, IsNotDoneUnlessAskedFor) {
   fill(3);
   overwrite();
