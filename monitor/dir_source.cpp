@@ -60,13 +60,18 @@ class DirSource final : public EventSource {
     do {
       auto names = list();
       if (!names) return tl::unexpected(names.error());
+      const auto is_gone = [&](const auto& entry) {
+        return !std::ranges::binary_search(*names, entry.first);
+      };
+      std::erase_if(done_, is_gone);
+      std::erase_if(last_look, is_gone);
       bool waiting = false;
       for (const std::string& file_name : *names) {
         const std::string path = absolute_path(folder_ + "/" + file_name);
         const auto state = file_state(path);
-        if (!state || done_[path] == *state) continue;
+        if (!state || done_[file_name] == *state) continue;
         if (state->size == 0) continue;  // just made
-        auto& look = last_look[path];
+        auto& look = last_look[file_name];
         const auto time = std::chrono::steady_clock::now();
         if (look.state != *state) {
           if (!look.changing) look.changing_since = time;
@@ -92,7 +97,7 @@ class DirSource final : public EventSource {
           emit(EventBatch{.source = name_, .damaged = 1});
         }
         if (stop.stop_requested()) return {};
-        done_[path] = *state;
+        done_[file_name] = *state;
       }
       if (!waiting) report.set_state(SourceState::kFollowing);
     } while (wait_for(stop, kFolderInterval));
@@ -119,7 +124,7 @@ class DirSource final : public EventSource {
   const std::string folder_;
   const std::string name_;
   const ActionSet record_;
-  std::map<std::string, FileState> done_;  // by path: as it was when it was read (or refused)
+  std::map<std::string, FileState> done_;  // by name: as it was when it was read (or refused)
 };
 
 }  // namespace

@@ -1,12 +1,15 @@
 #include "storage/audit_store.h"
 
 #include <atomic>
+#include <filesystem>
+#include <fstream>
 #include <mutex>
 #include <optional>
 #include <string_view>
 #include <utility>
 
 #include "storage/audit_trail_internal.h"
+#include "storage/file_path.h"
 #include "storage/sqlite_internal.h"
 #include "storage/store_file.h"
 
@@ -81,7 +84,20 @@ class AuditStore::Impl {
     connection_.reset();
   }
 
+  // SQLite takes a file without a byte for a new one, and makes one that is not there.
+  bool was_emptied() const {
+    std::error_code error;
+    if (!std::filesystem::exists(to_path(mark_), error)) return false;
+    const auto bytes = std::filesystem::file_size(to_path(path_), error);
+    return bytes == 0 || error == std::errc::no_such_file_or_directory;
+  }
+
   Result<void> connect_locked() {
+    if (was_emptied()) {
+      return make_error(ErrorCode::kCorrupt,
+                        path_ + " is empty or gone: put a copy of it back, or delete " + mark_ +
+                            " to begin a new one");
+    }
     if (auto made = create_private_file(path_); !made) return made;
     try {
       connection_.emplace(path_, SqlConnection::Mode::kCreate);
@@ -90,17 +106,21 @@ class AuditStore::Impl {
       // transaction durable, not only its writes.
       connection_->execute("PRAGMA journal_mode = DELETE");
       connection_->execute("PRAGMA synchronous = EXTRA");
-      const auto migrated = trail_->migrate();
-      if (migrated) return {};
-      disconnect();
-      return make_error(migrated.error().code, path_ + ": " + migrated.error().message);
+      if (const auto migrated = trail_->migrate(); !migrated) {
+        disconnect();
+        return make_error(migrated.error().code, path_ + ": " + migrated.error().message);
+      }
     } catch (const SQLite::Exception& e) {
       disconnect();
       return tl::unexpected(to_error(e, "open " + path_));
     }
+    if (std::ofstream(to_path(mark_), std::ios::app)) return {};
+    disconnect();
+    return make_error(ErrorCode::kIo, "cannot create " + mark_);
   }
 
   const std::string path_;
+  const std::string mark_ = path_ + ".begun";  // a file that is there once the trail has been
   const std::int64_t keep_;
   std::atomic<bool> fails_{false};
   std::mutex mutex_;

@@ -104,8 +104,8 @@ inline constexpr std::int64_t kKeptAuditRefusals = 1'000;
 // each has the hash of the one before.
 class AuditStore {
  public:
-  // Creates the file for its owner only. kCorrupt, kIo, kPermission; kUnsupported: of a newer
-  // version.
+  // Creates the file for its owner only, and PATH.begun, which tells from then on that one without
+  // a byte, or none, is kCorrupt too. kIo, kPermission; kUnsupported: of a newer version.
   static Result<std::unique_ptr<AuditStore>> open(const std::string& path,
                                                   std::int64_t keep = kKeptAuditEntries);
   // Opens the file when it is first needed, and again after an error: until that goes well every

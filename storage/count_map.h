@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "storage/short_text.h"
+
 namespace blockwatch {
 
 // Open addressing with linear probing; grows at half full. Numbers cannot be removed.
@@ -39,8 +41,9 @@ class CountMap {
   };
 
   Slot& find(std::int64_t number) {
-    // Neighbours lie together: lists give the numbers in order.
-    std::uint64_t hash = (static_cast<std::uint64_t>(number) >> 3U) * 0x9e3779b97f4a7c15U;
+    // Neighbours lie together: lists give the numbers in order. Who sends packets chooses their
+    // addresses, so the factor is not to be known.
+    std::uint64_t hash = (static_cast<std::uint64_t>(number) >> 3U) * kTextSeed.factor;
     hash = (hash ^ hash >> 32U) << 3U | (static_cast<std::uint64_t>(number) & 7U);
     std::size_t at = static_cast<std::size_t>(hash) & (slots_.size() - 1);
     while (slots_[at].count != 0 && slots_[at].number != number) {

@@ -1,5 +1,10 @@
 #include "storage/dictionary_internal.h"
 
+#include <limits>
+#include <type_traits>
+
+#include "storage/words.h"
+
 namespace blockwatch {
 namespace {
 
@@ -8,10 +13,24 @@ constexpr std::size_t kMaxRawTemplates = 20'000;
 
 [[noreturn]] void throw_corrupt(const char* what) { throw SQLite::Exception(what, SQLITE_CORRUPT); }
 
+// Tables are looked up by such numbers: none that means nothing may come out of a damaged file.
+template <class T>
+T value_at(const SqlStatement& row, int column) {
+  std::int64_t most = 0;
+  if constexpr (std::is_enum_v<T>) {
+    most = static_cast<std::int64_t>(words<T>().size()) - 1;
+  } else {
+    most = std::numeric_limits<T>::max();
+  }
+  const std::int64_t value = row.integer(column);
+  if (value < 0 || value > most) throw_corrupt("a shape has a value that means nothing");
+  return static_cast<T>(value);
+}
+
 template <class T>
 std::optional<T> optional_at(const SqlStatement& row, int column) {
   if (row.is_null(column)) return std::nullopt;
-  return static_cast<T>(row.integer(column));
+  return value_at<T>(row, column);
 }
 
 }  // namespace
@@ -37,13 +56,14 @@ void Dictionary::refresh() {
     }
     Shape shape;
     Event& event = shape.event;
-    event.event_id = static_cast<std::uint16_t>(rows->integer(1));
-    event.event_version = static_cast<std::uint8_t>(rows->integer(2));
+    event.event_id = value_at<std::uint16_t>(*rows, 1);
+    if (!is_event_id(event.event_id)) throw_corrupt("a shape has an unknown event id");
+    event.event_version = value_at<std::uint8_t>(*rows, 2);
     event.direction = optional_at<Direction>(*rows, 3);
     event.protocol = optional_at<std::uint8_t>(*rows, 4);
     event.icmp_type = optional_at<std::uint8_t>(*rows, 5);
     event.icmp_code = optional_at<std::uint8_t>(*rows, 6);
-    event.reason = static_cast<Reason>(rows->integer(7));
+    event.reason = value_at<Reason>(*rows, 7);
     event.host = shape_text(rows->integer(8));
     event.channel = shape_text(rows->integer(9));
     event.source = shape_text(rows->integer(10));
@@ -51,9 +71,9 @@ void Dictionary::refresh() {
     event.filter_name = shape_text(rows->integer(12));
     event.filter_origin = shape_text(rows->integer(13));
     event.layer = shape_text(rows->integer(14));
-    event.layer_id = optional_at<std::uint64_t>(*rows, 15);
+    if (!rows->is_null(15)) event.layer_id = static_cast<std::uint64_t>(rows->integer(15));
     event.interface_index = optional_at<std::uint32_t>(*rows, 16);
-    shape.raw_template = static_cast<std::uint32_t>(rows->integer(17));
+    shape.raw_template = value_at<std::uint32_t>(*rows, 17);
     shapes_.push_back(shape);
   }
   auto applications = connection_.use("SELECT id, path FROM application WHERE id >= ? ORDER BY id");

@@ -41,6 +41,9 @@ IndexRow index_row_of(const Event& event, const Interner::Numbers& numbers, std:
 StoreState read_state(SqlConnection& connection) {
   auto row = connection.use("SELECT newest_seq, deleted_through, run_change, rows FROM state");
   if (!row->step()) throw SQLite::Exception("the table state is empty", SQLITE_CORRUPT);
+  if (row->integer(1) < 0 || row->integer(1) > row->integer(0)) {
+    throw SQLite::Exception("the table state tells of rows that cannot be", SQLITE_CORRUPT);
+  }
   return {static_cast<std::uint64_t>(row->integer(0)), static_cast<std::uint64_t>(row->integer(1)),
           row->integer(2), static_cast<std::uint64_t>(row->integer(3))};
 }
@@ -283,14 +286,24 @@ Result<std::uint64_t> Store::newest_seq() {
   }
 }
 
-Result<std::optional<Timestamp>> Store::newest_received() {
+Result<std::optional<RetentionTime>> Store::retention_time() {
   try {
+    if (auto kept = read_retention_time(impl_->connection())) return kept;
     auto row =
         impl_->connection().use("SELECT received_time FROM batch ORDER BY first_seq DESC LIMIT 1");
     if (!row->step()) return std::nullopt;
-    return Timestamp{row->integer(0)};
+    return RetentionTime{Timestamp{row->integer(0)}, {}, 0};
   } catch (const SQLite::Exception& e) {
     return tl::unexpected<Error>(to_error(e, "read the store"));
+  }
+}
+
+Result<void> Store::save(const RetentionTime& time) {
+  try {
+    write_retention_time(impl_->connection(), time);
+    return {};
+  } catch (const SQLite::Exception& e) {
+    return tl::unexpected<Error>(to_error(e, "keep the time"));
   }
 }
 

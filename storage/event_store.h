@@ -14,6 +14,7 @@
 #include "storage/event.h"
 #include "storage/query.h"
 #include "storage/result.h"
+#include "storage/retention_clock.h"
 #include "storage/settings.h"
 
 namespace blockwatch {
@@ -98,8 +99,9 @@ class Store {
   Result<StoredSettings> settings();
   Result<void> save(const StoredSettings& settings);
   Result<std::uint64_t> newest_seq();
-  // By the clock of then; none: nothing is stored.
-  Result<std::optional<Timestamp>> newest_received();
+  // As it was last saved, else when the newest event was received; none: nothing is stored.
+  Result<std::optional<RetentionTime>> retention_time();
+  Result<void> save(const RetentionTime& time);
 
   // The file that open() set aside; empty: none.
   const std::string& set_aside() const;

@@ -51,6 +51,9 @@ Interner::Interner(SqlConnection& connection) : connection_(connection), classes
   while (rows.step()) {
     auto number = [&](int column) { return static_cast<std::uint64_t>(rows.integer(column)); };
     auto optional = [&](int column) { return rows.is_null(column) ? 0 : number(column) + 1; };
+    if (number(0) != classes_.size()) {
+      throw SQLite::Exception("the shapes are not numbered without holes", SQLITE_CORRUPT);
+    }
     auto id = static_cast<std::uint32_t>(number(0));
     ShapeKey key =
         shape_key({number(1), number(2), optional(3), optional(4), optional(5), optional(6),

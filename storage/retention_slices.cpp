@@ -1,6 +1,8 @@
 #include "storage/retention_slices_internal.h"
 
+#include <algorithm>
 #include <chrono>
+#include <cstdlib>
 #include <string>
 
 namespace blockwatch {
@@ -8,6 +10,10 @@ namespace {
 
 constexpr std::uint64_t kRows = 2'000;
 constexpr std::int64_t kDay = std::int64_t{24} * 3600 * Timestamp::kTicksPerSecond;
+// So many go back before the first possible event: more are for ever, too.
+constexpr std::int64_t kMostDays = kMaxTimestamp.ticks / kDay;
+// A killed program forgets no more of what it knows of the clock.
+constexpr std::int64_t kKeepEvery = std::int64_t{600} * Timestamp::kTicksPerSecond;
 
 }  // namespace
 
@@ -25,8 +31,8 @@ Result<std::uint64_t> RetentionSlices::delete_some(Store& store) {
   if (options_.days > 0) {
     const auto late = time(store);
     if (!late) return tl::unexpected<Error>(late.error());
-    auto deleted =
-        store.delete_oldest(kRows, Timestamp{late->ticks - std::int64_t{options_.days} * kDay});
+    const std::int64_t days = std::min(std::int64_t{options_.days}, kMostDays);
+    auto deleted = store.delete_oldest(kRows, Timestamp{late->ticks - days * kDay});
     if (!deleted || *deleted > 0) return deleted;
   }
   if (options_.max_bytes == 0) return std::uint64_t{0};
@@ -44,11 +50,16 @@ Result<std::uint64_t> RetentionSlices::delete_some(Store& store) {
 Result<Timestamp> RetentionSlices::time(Store& store) {
   const auto steady = std::chrono::steady_clock::now();
   if (!clock_) {
-    const auto newest = store.newest_received();
-    if (!newest) return tl::unexpected<Error>(newest.error());
-    clock_.emplace(*newest, now(), steady);
+    kept_ = {};
+    const auto kept = store.retention_time();
+    if (!kept) return tl::unexpected<Error>(kept.error());
+    clock_.emplace(*kept, now(), steady);
   }
-  return clock_->look(now(), steady);
+  const Timestamp late = clock_->look(now(), steady);
+  // A disk that is too full for this must not keep old events from being deleted: the next look
+  // tries again.
+  if (std::abs(late.ticks - kept_.ticks) >= kKeepEvery && store.save(clock_->now())) kept_ = late;
+  return late;
 }
 
 }  // namespace blockwatch

@@ -16,7 +16,7 @@ class RetentionSlices {
   explicit RetentionSlices(RetentionOptions options) : options_(options) {}
 
   void set(RetentionOptions options) { options_ = options; }
-  // Another store may have another newest event.
+  // Another store may know another time.
   void forget_clock() { clock_.reset(); }
 
   // One slice. `idle`: there is time for more than deleting. False: nothing was to be done.
@@ -28,6 +28,7 @@ class RetentionSlices {
 
   RetentionOptions options_;
   std::optional<RetentionClock> clock_;
+  Timestamp kept_;  // what the store has of it
 };
 
 }  // namespace blockwatch

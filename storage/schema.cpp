@@ -198,7 +198,7 @@ Result<void> check_schema(SqlConnection& connection) {
   auto version = connection.query_integer("PRAGMA user_version");
   auto application = connection.query_integer("PRAGMA application_id");
   if (application != kApplicationId) {
-    return make_error(ErrorCode::kUnsupported, "the file is an SQLite database of another program");
+    return make_error(ErrorCode::kCorrupt, "the file is an SQLite database of another program");
   }
   if (version > newest_schema_version()) {
     return make_error(ErrorCode::kUnsupported,

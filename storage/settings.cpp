@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <string_view>
 
 #include "storage/settings_internal.h"
@@ -8,6 +9,10 @@ namespace {
 constexpr std::string_view kRetentionDays = "retention_days";
 constexpr std::string_view kMaxDbSize = "max_db_size";
 constexpr std::string_view kRecord = "record";
+// Of RetentionTime.
+constexpr std::string_view kTime = "retention_time";
+constexpr std::string_view kClaim = "retention_claim";
+constexpr std::string_view kClaimed = "retention_claimed_ticks";
 
 template <class Number>
 std::optional<Number> read(SqlConnection& connection, std::string_view name) {
@@ -38,6 +43,23 @@ void write_settings(SqlConnection& connection, const StoredSettings& settings) {
   write(connection, kRetentionDays, settings.retention_days);
   write(connection, kMaxDbSize, settings.max_db_size);
   write(connection, kRecord, settings.record);
+  transaction.commit();
+}
+
+std::optional<RetentionTime> read_retention_time(SqlConnection& connection) {
+  const Timestamp time{read<std::int64_t>(connection, kTime).value_or(-1)};
+  if (!is_plausible(time)) return std::nullopt;
+  const Timestamp claim{read<std::int64_t>(connection, kClaim).value_or(-1)};
+  if (!is_plausible(claim)) return RetentionTime{time, {}, 0};
+  const auto claimed = read<std::int64_t>(connection, kClaimed).value_or(0);
+  return RetentionTime{time, claim, std::clamp(claimed, std::int64_t{0}, kMaxTimestamp.ticks)};
+}
+
+void write_retention_time(SqlConnection& connection, const RetentionTime& time) {
+  SqlTransaction transaction(connection, SqlTransaction::Kind::kWrite);
+  write(connection, kTime, std::optional(time.time.ticks));
+  write(connection, kClaim, time.claim ? std::optional(time.claim->ticks) : std::nullopt);
+  write(connection, kClaimed, std::optional(time.claimed_ticks));
   transaction.commit();
 }
 

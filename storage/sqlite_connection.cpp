@@ -152,9 +152,15 @@ void SqlTransaction::commit() {
 
 Error to_error(const SQLite::Exception& e, std::string_view doing) {
   std::string message = "cannot " + std::string(doing) + ": " + e.what();
-  switch (e.getErrorCode() & 0xff) {
+  int code = e.getErrorCode() & 0xff;
+  // The one fault of the file's own bytes that has no code: its header has another format.
+  if (code == SQLITE_ERROR && e.what() == std::string_view("unsupported file format")) {
+    code = SQLITE_CORRUPT;
+  }
+  switch (code) {
     case SQLITE_NOTADB:
     case SQLITE_CORRUPT:
+    case SQLITE_CONSTRAINT:  // what is written fits what the file should hold
       return {ErrorCode::kCorrupt, std::move(message)};
     case SQLITE_FULL:
     case SQLITE_BUSY:

@@ -124,10 +124,11 @@ bool read_in_parallel(const ByteSource& bytes, const ChunkRange& range,
                       const DecodeOptions& options, unsigned threads, Consumer& consumer) {
   PieceQueue queue(range.pieces(), 2 * std::size_t{threads} + 2);
   const auto work = [&] {
-    PieceReader reader(bytes, range, options);
+    std::optional<PieceReader> reader;
     while (const auto number = queue.claim()) {
       try {
-        queue.put(*number, reader.read(*number));
+        if (!reader) reader.emplace(bytes, range, options);
+        queue.put(*number, reader->read(*number));
       } catch (const std::exception& failure) {
         Piece piece;
         piece.error = Error{ErrorCode::kInternal, failure.what()};

@@ -180,34 +180,39 @@ def refused():
 
 
 def damaged_trail():
-    counts = Counts("damaged trail of the audit policy")
-    with Folder() as folder:
-        words = ["audit", "set", "filtering-platform-packet-drop", "--failure"]
-        counts.expect(command(*words, "on", "--db", folder.db).returncode == 0, "the first change")
-        with open(folder.db + ".audit", "r+b") as file:
-            file.write(b"damaged " * 1000)
-        with open(folder.db + ".audit", "rb") as file:
-            before = file.read()
-        done = command(*words, "off", "--db", folder.db)
-        counts.add("files")
-        counts.expect(done.returncode == 1, f"a change without a trail: {done.returncode} {done.stderr}")
-        server = start(folder, counts, "--source", "none")
-        told = eventually(lambda: readiness(server)[1].get("audit-trail"), 5)
-        counts.expect(told, "readiness does not tell of the trail")
-        counts.expect(server.request("/api/v1/events")[0] == 200, "events cannot be read")
-        kill(server)
-        with open(folder.db + ".audit", "rb") as file:
-            counts.expect(file.read() == before, "the damaged trail was changed")
+    counts = Counts("damaged, emptied and deleted trail of the audit policy")
+    for spoiled in (b"damaged " * 1000, b"", None):
+        with Folder() as folder:
+            trail = folder.db + ".audit"
+            words = ["audit", "set", "filtering-platform-packet-drop", "--failure"]
+            counts.expect(command(*words, "on", "--db", folder.db).returncode == 0, "the first change")
+            os.unlink(trail)
+            if spoiled is not None:
+                with open(trail, "wb") as file:
+                    file.write(spoiled)
+            done = command(*words, "off", "--db", folder.db)
+            counts.add("files")
+            counts.expect(done.returncode == 1, f"a change without a trail: {done.returncode} {done.stderr}")
+            server = start(folder, counts, "--source", "none")
+            told = eventually(lambda: readiness(server)[1].get("audit-trail"), 5)
+            counts.expect(told, "readiness does not tell of the trail")
+            counts.expect(server.request("/api/v1/events")[0] == 200, "events cannot be read")
+            kill(server)
+            if os.path.exists(trail):
+                with open(trail, "rb") as file:
+                    counts.expect(file.read() == spoiled, "the damaged trail was changed")
+            else:
+                counts.expect(spoiled is None, "the damaged trail was deleted")
     counts.ready_ms = 0  # it never is
     return counts
 
 
 def wrong_clock():
-    """An hour back, a year ahead: nothing new is deleted, nothing lost, seqs rise."""
+    """An hour back, a year ahead, also over a restart: nothing new is deleted, nothing lost."""
     counts = Counts("wrong clock")
     with Folder() as folder:
         rows = 0
-        for offset in (0, -3600, 365 * DAY_S, 0):
+        for offset in (0, -3600, 365 * DAY_S, 365 * DAY_S, 0):
             env = {"LD_PRELOAD": POWER_CUT, "CLOCK_OFFSET_S": str(offset)} if offset else None
             os.makedirs(folder("drop"), exist_ok=True)
             server = start(folder, counts, "--source", f"dir:{folder('drop')}", "--retention-days", "30", env=env)

@@ -199,6 +199,33 @@ TEST_F(AuditTrail, TwoProcessesMayUseIt) {
   EXPECT_EQ(store_->last_policy(), "new");
 }
 
+TEST_F(AuditTrail, OneThatWasEmptiedOrDeletedIsNotBegunAnew) {
+  const auto id = done({{3, 0, 2}}).id;
+  store_.reset();
+  std::filesystem::rename(folder_.path("trail"), folder_.path("copy"));
+  folder_.write("trail", "");
+  const auto refused = [&] {
+    auto trail = AuditStore::open_later(folder_.path("trail"));
+    const auto changes = trail->changes({});
+    EXPECT_TRUE(trail->fails());
+    return !changes && changes.error().code == ErrorCode::kCorrupt;
+  };
+  EXPECT_TRUE(refused());
+  EXPECT_TRUE(refused()) << "the first look made it whole";
+  std::filesystem::remove(folder_.path("trail"));
+  EXPECT_TRUE(refused());
+  std::filesystem::rename(folder_.path("copy"), folder_.path("trail"));
+  reopen();
+  EXPECT_THAT(ids_of(store_->changes({})), ElementsAre(id));
+}
+
+TEST_F(AuditTrail, AnEmptyFileThatWasNeverATrailBecomesOne) {
+  folder_.write("empty", "");
+  auto trail = AuditStore::open(folder_.path("empty"));
+  ASSERT_TRUE(trail);
+  EXPECT_TRUE((*trail)->set_last_policy("new"));
+}
+
 TEST_F(AuditTrail, RefusesOtherFiles) {
   ASSERT_TRUE(Store::open({folder_.path("events.db")}));
   EXPECT_EQ(AuditStore::open(folder_.path("events.db")).error().code, ErrorCode::kCorrupt);

@@ -8,6 +8,7 @@
 
 #include "storage/event_store.h"
 #include "storage/event_writer.h"
+#include "storage/retention_slices_internal.h"
 #include "storage/row_internal.h"
 #include "storage/sqlite_internal.h"
 #include "tests/storage/random_events.h"
@@ -69,6 +70,17 @@ TEST_F(Retention, TheFileShrinksInSlices) {
   EXPECT_EQ(value_of(ours->page({})).list.events.front().seq, 40'000U);
   append(40'001, 45'000);
   EXPECT_EQ(value_of(ours->status()).rows, 7'000U);
+}
+
+TEST_F(Retention, AnyNumberOfDaysMayBeAskedFor) {
+  open();
+  append(1, 10);
+  for (const std::uint32_t days : {1U, 20'000U, 99'999'999U, 1'000'000'000U, UINT32_MAX}) {
+    RetentionSlices slices({days, 0});
+    while (value_of(slices.next(*store_, false))) {
+    }
+    ASSERT_EQ(value_of(reader()->status()).rows, 10U) << days;
+  }
 }
 
 TEST_F(Retention, AFewFreePagesAreLeftForNewRows) {

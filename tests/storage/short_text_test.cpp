@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <cstring>
 #include <set>
@@ -13,6 +14,7 @@
 #include <vector>
 
 #include "storage/alongside.h"
+#include "storage/count_map.h"
 
 namespace blockwatch {
 namespace {
@@ -70,6 +72,26 @@ TEST(ShortText, SpreadsSimilarTexts) {
   // 16 on average; a fair hash has above 45 in less than one table of a million.
   EXPECT_LT(*std::ranges::max_element(low), 45U);
   EXPECT_LT(*std::ranges::max_element(high), 45U);
+}
+
+// Addresses that whoever knew the factor (a usual one) could send packets from.
+TEST(CountMap, StaysATableWhateverNumbersComeIn) {
+  constexpr std::uint64_t kGuess = 0x9e3779b97f4a7c15U;
+  std::vector<std::int64_t> numbers;
+  for (std::uint64_t prefix = 0; numbers.size() < 200'000; ++prefix) {
+    const std::uint64_t hash = prefix * kGuess;
+    if (((hash ^ hash >> 32U) & 0x1fffU) != 0) continue;
+    for (std::uint64_t i = 0; i < 8; ++i) {
+      numbers.push_back(static_cast<std::int64_t>(prefix << 3U | i));
+    }
+  }
+  const auto start = std::chrono::steady_clock::now();
+  CountMap counts;
+  for (int round = 0; round < 2; ++round) {
+    for (const std::int64_t number : numbers) counts.add(number, 1);
+  }
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(1));
+  EXPECT_EQ(counts.size(), numbers.size());
 }
 
 TEST(Alongside, IsDoneWhenItIsFinished) {

@@ -269,5 +269,47 @@ TEST_F(StoreDamage, OfARowsShapeIsAnErrorOfTheWriter) {
   EXPECT_EQ(result.error().code, ErrorCode::kCorrupt);
 }
 
+TEST_F(StoreDamage, OfAShapeIsSeenBeforeItsNumbersAreLookedUp) {
+  sql_->execute("CREATE TABLE kept AS SELECT * FROM shape");
+  for (const char* damage :
+       {"event_id = 0", "event_id = 6000", "event_id = event_id + 65536", "direction = 3",
+        "direction = -1", "reason = 11", "reason = 1000", "event_version = 256", "protocol = 256",
+        "icmp_type = -1", "interface_index = 1 << 32", "raw_template = -1", "id = 1 << 40"}) {
+    SCOPED_TRACE(damage);
+    sql_->execute(std::string("UPDATE shape SET ") + damage +
+                  " WHERE id = (SELECT max(id) FROM shape)");
+    auto reader = value_of(StoreReader::open(path()));
+    for (const char* field : {"action", "direction", "reason"}) {
+      auto values = reader->field_values(field, "", 10);
+      ASSERT_FALSE(values);
+      EXPECT_EQ(values.error().code, ErrorCode::kCorrupt);
+    }
+    sql_->execute("DELETE FROM shape");
+    sql_->execute("INSERT INTO shape SELECT * FROM kept");
+  }
+}
+
+TEST_F(StoreDamage, OfTheShapesNumbersIsNoReasonToAllocate) {
+  sql_->execute("UPDATE shape SET id = 4000000000 WHERE id = (SELECT max(id) FROM shape)");
+  auto result = open()->append(batch_of({sample_event(1)}));
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code, ErrorCode::kCorrupt) << result.error().message;
+}
+
+// Else the writer would try for ever, or store what nobody sees.
+TEST_F(StoreDamage, OfTheStateIsSeenByTheWriter) {
+  value_of(open()->append(batch_of({sample_event(1), sample_event(2)})));
+  const auto newest = std::to_string(sql_->query_integer("SELECT newest_seq FROM state"));
+  for (const std::string damage : {"newest_seq = newest_seq - 1", "newest_seq = -1",
+                                   "deleted_through = newest_seq + 100", "deleted_through = -1"}) {
+    SCOPED_TRACE(damage);
+    sql_->execute("UPDATE state SET " + damage);
+    auto result = open()->append(batch_of({sample_event(3)}));
+    ASSERT_FALSE(result);
+    EXPECT_EQ(result.error().code, ErrorCode::kCorrupt) << result.error().message;
+    sql_->execute("UPDATE state SET deleted_through = 0, newest_seq = " + newest);
+  }
+}
+
 }  // namespace
 }  // namespace blockwatch

@@ -116,7 +116,7 @@ TEST_F(StoreFile, WhatIsNotOursIsRefused) {
   EXPECT_EQ(refusal(), ErrorCode::kCorrupt);
   std::filesystem::remove(path());
   { Database(path()).query("CREATE TABLE other(x)"); }
-  EXPECT_EQ(refusal(), ErrorCode::kUnsupported);
+  EXPECT_EQ(refusal(), ErrorCode::kCorrupt);
   EXPECT_FALSE(StoreReader::open(path()));
 }
 
