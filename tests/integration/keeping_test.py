@@ -132,6 +132,18 @@ class KeepingTest(unittest.TestCase):
         print(f"backups killed: {killed} of 10, all made again")
         self.assertGreater(killed, 0)
 
+    def test_a_backup_that_is_ended_leaves_nothing(self):
+        self.filled(40_000)
+        for end in (signal.SIGINT, signal.SIGTERM):
+            copy = os.path.join(self.folder, "copy.db")
+            program = subprocess.Popen([PROGRAM, "backup", "--db", self.db, copy], stderr=subprocess.PIPE, text=True)
+            while not os.path.exists(copy + ".backup-part"):
+                self.assertIsNone(program.poll())
+            program.send_signal(end)
+            self.assertIn("stopped", program.communicate(timeout=60)[1])
+            self.assertEqual(program.returncode, 1)
+            self.assertEqual([f for f in os.listdir(self.folder) if f.startswith("copy")], [])
+
     # Settings and retention
 
     def filled(self, count):
