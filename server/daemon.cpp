@@ -228,10 +228,13 @@ class Daemon::Impl {
     return names;
   }
 
-  // The next start then knows when they ended.
+  // The next start then knows when they ended. Where there is no room it is not waited for: the
+  // token says stop by now.
   void beat_last() {
     if (writer_.counters().stalled_ms != 0) return;
-    for (const std::string& name : listening()) writer_.push({.source = name}, {}, {});
+    for (const std::string& name : listening()) {
+      writer_.push({.source = name}, {}, stop_.get_token());
+    }
   }
 
   void count(const AppendResult& result) {

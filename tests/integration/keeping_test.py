@@ -144,6 +144,18 @@ class KeepingTest(unittest.TestCase):
             self.assertEqual(program.returncode, 1)
             self.assertEqual([f for f in os.listdir(self.folder) if f.startswith("copy")], [])
 
+    @unittest.skipUnless(os.path.exists("/dev/full"), "needs /dev/full")
+    def test_what_cannot_be_written_is_no_success(self):
+        self.filled(200)
+        token = ["token", "create", "--name", "a", "--scope", "read"]
+        for command in (["query"], ["query", "format=csv"], token, ["backup", self.db + ".copy"], ["routes"]):
+            place = [] if command == ["routes"] else ["--db", self.db]
+            with open("/dev/full", "w", encoding="utf-8") as full:
+                done = subprocess.run([PROGRAM, command[0], *place, *command[1:]], stdout=full, stderr=subprocess.PIPE,
+                                      text=True, timeout=60, check=False)
+            self.assertEqual(done.returncode, 1, command)
+            self.assertIn("standard output cannot be written", done.stderr)
+
     # Settings and retention
 
     def filled(self, count):
