@@ -72,8 +72,7 @@ Result<PlaceLock> PlaceLock::take(const std::string& path, std::chrono::millisec
     if (file < 0 && errno != EAGAIN) return lock_failure(lock_path);
     if (file >= 0) ::close(file);
     if (std::chrono::steady_clock::now() >= end) {
-      return make_error(ErrorCode::kConflict,
-                        path + " is in use by another program (" + lock_path + " is locked)");
+      return make_error(ErrorCode::kConflict, lock_path + " is held by another program");
     }
     std::this_thread::sleep_for(kPause);
   }

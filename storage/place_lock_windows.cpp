@@ -31,8 +31,7 @@ Result<PlaceLock> PlaceLock::take(const std::string& path, std::chrono::millisec
       continue;
     }
     if (error == ERROR_SHARING_VIOLATION) {
-      return make_error(ErrorCode::kConflict,
-                        path + " is in use by another program (" + lock_path + " is locked)");
+      return make_error(ErrorCode::kConflict, lock_path + " is held by another program");
     }
     return make_error(held ? ErrorCode::kPermission : ErrorCode::kIo,
                       "cannot lock " + lock_path + ": " +
