@@ -34,6 +34,7 @@ constexpr std::chrono::milliseconds kPositionPause{500};
 
 std::vector<std::string> urls_of(const std::vector<Listener>& listeners) {
   std::vector<std::string> urls;
+  urls.reserve(listeners.size());
   for (const Listener& listener : listeners) urls.push_back(listener.address().url());
   return urls;
 }
