@@ -17,6 +17,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr std::string_view kPrefix = "backup-";
 constexpr std::string_view kSuffix = ".db";
 constexpr std::size_t kMaxName = 64;
 
@@ -73,16 +74,20 @@ bool BackupJobs::is_name(std::string_view name) {
 }
 
 void BackupJobs::remove_unfinished() const {
+  const std::string ending = unfinished_backup(std::string(kSuffix));
+  std::vector<fs::path> found;
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(folder_, error)) {
     const std::string name = to_utf8(entry.path().filename());
-    if (name.starts_with("backup-") && name.ends_with(".part")) fs::remove(entry.path(), error);
+    if (!name.starts_with(kPrefix) || !name.ends_with(ending)) continue;
+    found.push_back(folder_ / to_path(name.substr(0, name.size() - ending.size())));
   }
+  for (const fs::path& path : found) clear_unfinished_backup(to_utf8(path) + std::string(kSuffix));
 }
 
 // The beginning keeps names that mean a device on some systems, such as "con", from being one.
 fs::path BackupJobs::path_of(std::string_view name) const {
-  return folder_ / to_path("backup-" + std::string(name) + std::string(kSuffix));
+  return folder_ / to_path(std::string(kPrefix) + std::string(name) + std::string(kSuffix));
 }
 
 Result<BackupJob> BackupJobs::start(const std::string& asked) {
@@ -173,8 +178,8 @@ std::vector<BackupJob> BackupJobs::list() const {
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(folder_, error)) {
     const std::string file = to_utf8(entry.path().filename());
-    if (file.starts_with("backup-") && file.ends_with(kSuffix)) {
-      names.push_back(file.substr(7, file.size() - 7 - kSuffix.size()));
+    if (file.starts_with(kPrefix) && file.ends_with(kSuffix)) {
+      names.push_back(file.substr(kPrefix.size(), file.size() - kPrefix.size() - kSuffix.size()));
     }
   }
   {

@@ -34,6 +34,7 @@ constexpr std::chrono::milliseconds kPositionPause{500};
 
 std::vector<std::string> urls_of(const std::vector<Listener>& listeners) {
   std::vector<std::string> urls;
+  urls.reserve(listeners.size());
   for (const Listener& listener : listeners) urls.push_back(listener.address().url());
   return urls;
 }
@@ -228,10 +229,13 @@ class Daemon::Impl {
     return names;
   }
 
-  // The next start then knows when they ended.
+  // The next start then knows when they ended. Where there is no room it is not waited for: the
+  // token says stop by now.
   void beat_last() {
     if (writer_.counters().stalled_ms != 0) return;
-    for (const std::string& name : listening()) writer_.push({.source = name}, {}, {});
+    for (const std::string& name : listening()) {
+      writer_.push({.source = name}, {}, stop_.get_token());
+    }
   }
 
   void count(const AppendResult& result) {

@@ -2,7 +2,6 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
-#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -19,6 +18,7 @@
 #include "server/descriptor_posix.h"
 #include "server/listener.h"
 #include "server/user_names.h"
+#include "storage/place_lock.h"
 
 namespace blockwatch {
 namespace {
@@ -97,47 +97,6 @@ Result<void> check_folder(const ListenAddress& address) {
   }
   return {};
 }
-
-// Looking and binding are one step among programs like this one. A file beside the socket while
-// that lasts, which nobody else may open: whoever may read the folder could lock that, for ever.
-class PlaceLock {
- public:
-  explicit PlaceLock(const ListenAddress& address) : path_(address.unix_path + ".lock") {}
-  ~PlaceLock() {
-    if (fd_ < 0) return;
-    ::unlink(path_.c_str());
-    ::close(fd_);
-  }
-  PlaceLock(const PlaceLock&) = delete;
-  PlaceLock& operator=(const PlaceLock&) = delete;
-
-  Result<void> take(const ListenAddress& address) {
-    const auto end = std::chrono::steady_clock::now() + kPlaceWait;
-    while (std::chrono::steady_clock::now() < end) {
-      Descriptor file(
-          ::open(path_.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, S_IRUSR | S_IWUSR));
-      if (!file.valid()) return failure(address);
-      if (::flock(file.get(), LOCK_EX | LOCK_NB) == 0 && is_still_there(file.get())) {
-        fd_ = file.release();
-        return {};
-      }
-      std::this_thread::sleep_for(milliseconds(10));
-    }
-    return refusal(ErrorCode::kConflict, address, "another program keeps its place locked");
-  }
-
- private:
-  // Who had it before us has removed it.
-  bool is_still_there(int fd) const {
-    struct stat locked {};
-    struct stat named {};
-    return ::fstat(fd, &locked) == 0 && ::lstat(path_.c_str(), &named) == 0 &&
-           locked.st_dev == named.st_dev && locked.st_ino == named.st_ino;
-  }
-
-  std::string path_;
-  int fd_ = -1;
-};
 
 Result<void> clear_place(const ListenAddress& address) {
   struct stat status {};
@@ -233,8 +192,9 @@ Result<Listener> Listener::open_unix(const ListenAddress& address, int backlog) 
     return refusal(ErrorCode::kInvalidArgument, address, "the path is too long for a socket");
   }
   if (auto checked = check_folder(address); !checked) return tl::unexpected(checked.error());
-  PlaceLock lock(address);
-  if (auto locked = lock.take(address); !locked) return tl::unexpected(locked.error());
+  // Looking and binding are one step among programs like this one.
+  const auto lock = PlaceLock::take(address.unix_path, kPlaceWait);
+  if (!lock) return refusal(lock.error().code, address, lock.error().message.c_str());
   if (auto cleared = clear_place(address); !cleared) return tl::unexpected(cleared.error());
 
   Descriptor socket(make_socket(AF_UNIX));

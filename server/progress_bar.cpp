@@ -22,24 +22,22 @@ ProgressBar::~ProgressBar() {
   if (drawn_) std::fputs("\r\x1b[K", stderr);
 }
 
-void ProgressBar::show(const ImportReport& report) {
+void ProgressBar::show(std::uint64_t bytes, std::uint64_t total, const std::string& more) {
   const auto now = Clock::now();
   if (!visible_ || now - start_ < kPatience || now - last_draw_ < kRedraw) return;
   last_draw_ = now;
   drawn_ = true;
-  const FileReport& file = report.file;
-  const double megabytes = static_cast<double>(file.bytes) / 1e6;
-  const double seconds = std::max(report.seconds, 1e-3);
+  const double megabytes = static_cast<double>(bytes) / 1e6;
+  const double seconds = std::chrono::duration<double>(now - start_).count();
   std::string bar;
-  if (file.total_bytes > 0) {
-    const double part =
-        std::min(1.0, static_cast<double>(file.bytes) / static_cast<double>(file.total_bytes));
+  if (total > 0) {
+    const double part = std::min(1.0, static_cast<double>(bytes) / static_cast<double>(total));
     const auto full = static_cast<std::size_t>(part * kWidth);
     bar = "[" + std::string(full, '#') + std::string(kWidth - full, '.') + "] " +
           std::to_string(static_cast<int>(part * 100)) + "% ";
   }
-  std::fprintf(stderr, "\r\x1b[K%s %s%.0f MB, %llu stored, %.0f MB/s", title_.c_str(), bar.c_str(),
-               megabytes, static_cast<unsigned long long>(report.stored), megabytes / seconds);
+  std::fprintf(stderr, "\r\x1b[K%s %s%.0f MB, %s%.0f MB/s", title_.c_str(), bar.c_str(), megabytes,
+               more.c_str(), megabytes / seconds);
   std::fflush(stderr);
 }
 

@@ -2,9 +2,8 @@
 // One line on stderr that shows how far long work has come.
 
 #include <chrono>
+#include <cstdint>
 #include <string>
-
-#include "server/import_jobs.h"
 
 namespace blockwatch {
 
@@ -16,7 +15,8 @@ class ProgressBar {
   ProgressBar(const ProgressBar&) = delete;
   ProgressBar& operator=(const ProgressBar&) = delete;
 
-  void show(const ImportReport& report);
+  // `total` 0: not known. `more` is what else there is to say.
+  void show(std::uint64_t bytes, std::uint64_t total, const std::string& more = {});
 
  private:
   using Clock = std::chrono::steady_clock;

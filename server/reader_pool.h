@@ -25,8 +25,9 @@ class ReaderPool {
   // Gives the connection back when it goes. Must not outlive the pool.
   class Lease {
    public:
-    Lease(ReaderPool* pool, std::unique_ptr<StoreReader> reader, std::uint64_t generation)
-        : pool_(pool), reader_(std::move(reader)), generation_(generation) {}
+    Lease(ReaderPool* pool, std::unique_ptr<StoreReader> reader, std::uint64_t generation,
+          bool large)
+        : pool_(pool), reader_(std::move(reader)), generation_(generation), large_(large) {}
     Lease(Lease&&) noexcept = default;
     Lease& operator=(Lease&&) = delete;
     Lease(const Lease&) = delete;
@@ -39,10 +40,15 @@ class ReaderPool {
     ReaderPool* pool_;
     std::unique_ptr<StoreReader> reader_;
     std::uint64_t generation_;
+    bool large_;
   };
 
   // With the default deadline set.
-  Result<Lease> borrow();
+  Result<Lease> borrow() { return lend(false); }
+
+  // For an answer that takes much memory until it is text: a few at a time, so this may wait for
+  // its turn. kUnavailable also when that takes too long.
+  Result<Lease> borrow_for_large() { return lend(true); }
 
   // Ends the questions under way and those that follow (kUnavailable): the program is stopping.
   void stop() {
@@ -56,7 +62,8 @@ class ReaderPool {
   void renew(const std::function<void()>& between);
 
  private:
-  void give_back(std::unique_ptr<StoreReader> reader, std::uint64_t generation);
+  Result<Lease> lend(bool large);
+  void give_back(std::unique_ptr<StoreReader> reader, std::uint64_t generation, bool large);
 
   const std::string path_;
   const std::size_t max_idle_;
@@ -64,9 +71,11 @@ class ReaderPool {
   std::atomic<bool> ending_{false};  // questions under way are to end
   std::mutex mutex_;
   std::condition_variable given_back_;
+  std::condition_variable large_given_back_;
   std::shared_ptr<AnswerMemo> memo_ = make_answer_memo();  // guarded by mutex_
   std::uint64_t generation_ = 0;                           // guarded by mutex_; rises with renew()
   std::size_t lent_ = 0;                                   // guarded by mutex_; of this generation
+  std::size_t large_ = 0;                                  // of these; guarded by mutex_
   std::vector<std::unique_ptr<StoreReader>> idle_;         // guarded by mutex_
 };
 

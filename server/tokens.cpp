@@ -11,6 +11,7 @@
 #include "server/secret_file.h"
 #include "server/secrets.h"
 #include "storage/file_path.h"
+#include "storage/place_lock.h"
 #include "storage/sha256.h"
 #include "storage/timestamp.h"
 
@@ -21,6 +22,8 @@ constexpr std::size_t kIdDigits = 12;
 constexpr std::size_t kShortestIdPrefix = 4;
 constexpr std::size_t kMaxNameBytes = 64;
 constexpr int kFileVersion = 1;
+// How long a change waits for those of other processes.
+constexpr std::chrono::milliseconds kTurnPatience{5'000};
 
 constexpr std::array<std::pair<TokenScope, std::string_view>, 4> kScopeWords{{
     {TokenScope::kRead, "read"},
@@ -134,10 +137,19 @@ struct TokenStore::State {
     return {};
   }
 
-  // For a change: what is in the file, whatever was known of it.
+  // What is in the file, whatever was known of it.
   Result<void> reload(const std::filesystem::path& path) {
     stamp = FileStamp{-1, 0, 0};
     return load(path);
+  }
+
+  // What is in the file stays so until the lock goes: another's change may not come between reading
+  // and replacing, or it would be undone.
+  Result<PlaceLock> begin_change(const std::filesystem::path& path) {
+    auto place = PlaceLock::take(to_utf8(path), kTurnPatience);
+    if (!place) return place;
+    if (auto loaded = reload(path); !loaded) return tl::unexpected<Error>(loaded.error());
+    return place;
   }
 
   Result<void> save(const std::filesystem::path& path) {
@@ -195,7 +207,8 @@ Result<std::string> TokenStore::create(std::string_view name,
                       "a token needs at least one scope: read, import, audit, admin");
   }
   const std::lock_guard lock(mutex_);
-  if (auto loaded = state_->reload(path_); !loaded) return tl::unexpected<Error>(loaded.error());
+  const auto turn = state_->begin_change(path_);
+  if (!turn) return tl::unexpected<Error>(turn.error());
   for (const Entry& entry : state_->entries) {
     if (entry.info.name == name) {
       return make_error(ErrorCode::kConflict,
@@ -227,7 +240,8 @@ Result<std::vector<TokenInfo>> TokenStore::list() const {
 
 Result<TokenInfo> TokenStore::revoke(std::string_view name_or_id) {
   const std::lock_guard lock(mutex_);
-  if (auto loaded = state_->reload(path_); !loaded) return tl::unexpected<Error>(loaded.error());
+  const auto turn = state_->begin_change(path_);
+  if (!turn) return tl::unexpected<Error>(turn.error());
   auto& entries = state_->entries;
   auto found = std::find_if(entries.begin(), entries.end(),
                             [&](const Entry& entry) { return entry.info.name == name_or_id; });

@@ -37,8 +37,8 @@ inline constexpr std::string_view kTokenPrefix = "bwt_";
 // Whether the text has the shape of a token (prefix and 43 base64url digits).
 bool looks_like_token(std::string_view text);
 
-// Any thread. A missing file is a store without tokens. Several processes may read; two that
-// change at the same moment may lose one of the changes.
+// Any thread, and any process: changes come one after the other, and readers see all or nothing of
+// each. A missing file is a store without tokens.
 class TokenStore {
  public:
   // kPermission: the file is a link, not a plain file, another user's, or readable by others;

@@ -1,9 +1,11 @@
 #include "storage/backup.h"
 
+#include <chrono>
 #include <filesystem>
 #include <system_error>
 
 #include "storage/file_path.h"
+#include "storage/place_lock.h"
 #include "storage/schema.h"
 #include "storage/sqlite_internal.h"
 #include "storage/store_file.h"
@@ -13,14 +15,16 @@ namespace {
 
 namespace fs = std::filesystem;
 
+void remove(const std::string& path) {
+  std::error_code ignored;
+  fs::remove(to_path(path), ignored);
+}
+
 // Removes the file unless it was kept.
 class Unfinished {
  public:
   explicit Unfinished(std::string path) : path_(std::move(path)) {}
-  ~Unfinished() {
-    std::error_code ignored;
-    fs::remove(to_path(path_), ignored);
-  }
+  ~Unfinished() { remove(path_); }
   Unfinished(const Unfinished&) = delete;
   Unfinished& operator=(const Unfinished&) = delete;
   const std::string& path() const { return path_; }
@@ -32,6 +36,23 @@ class Unfinished {
 bool exists(const std::string& path) {
   std::error_code ignored;
   return fs::exists(fs::symlink_status(to_path(path), ignored));
+}
+
+std::string trail_of(const std::string& path) { return path + ".audit"; }
+
+Result<PlaceLock> lock_copy(const std::string& target) {
+  return PlaceLock::take(unfinished_backup(target), std::chrono::milliseconds::zero());
+}
+
+// With the copy locked, so that nobody is at work on it.
+void clear_leftovers(const std::string& target) {
+  const std::string copy = unfinished_backup(target);
+  if (!exists(copy)) return;
+  // The trail gets its name first. There was none of this name when the backup began, so one
+  // without its store is that backup's.
+  if (!exists(target)) remove(trail_of(target));
+  remove(unfinished_backup(trail_of(target)));
+  remove(copy);
 }
 
 // Not at the last byte: the store goes on writing to the same disk.
@@ -106,16 +127,23 @@ Result<BackupReport> report_of(const std::string& copy_path) {
 
 }  // namespace
 
-std::string unfinished_backup(const std::string& target) { return target + ".part"; }
+std::string unfinished_backup(const std::string& target) { return target + ".backup-part"; }
+
+void clear_unfinished_backup(const std::string& target) {
+  if (const auto lock = lock_copy(target)) clear_leftovers(target);
+}
 
 Result<BackupReport> back_up(const std::string& path, const std::string& target,
                              const std::atomic<bool>* stop) {
-  const std::string trail = path + ".audit";
-  const std::string trail_target = target + ".audit";
+  const std::string trail = trail_of(path);
+  const std::string trail_target = trail_of(target);
   if (!exists(path)) {
     return make_error(ErrorCode::kNotFound, "the store " + path + " does not exist");
   }
-  for (const std::string& name : {target, trail_target, unfinished_backup(target)}) {
+  const auto lock = lock_copy(target);
+  if (!lock) return tl::unexpected<Error>(lock.error());
+  clear_leftovers(target);
+  for (const std::string& name : {target, trail_target}) {
     if (exists(name)) return make_error(ErrorCode::kConflict, name + " exists already");
   }
   const SqlConnection::Limits limits{.deadline = {}, .stop = stop};
@@ -134,8 +162,7 @@ Result<BackupReport> back_up(const std::string& path, const std::string& target,
     if (!kept) return tl::unexpected<Error>(kept.error());
   }
   if (auto kept = keep_as(copy.path(), target); !kept) {
-    std::error_code ignored;
-    if (report->audit_trail) fs::remove(to_path(trail_target), ignored);
+    if (report->audit_trail) remove(trail_target);
     return tl::unexpected<Error>(kept.error());
   }
   return report;

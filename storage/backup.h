@@ -16,8 +16,11 @@ struct BackupReport {
   bool audit_trail = false;  // a copy of PATH.audit is beside it
 };
 
-// What the copy is called until it is whole.
+// What the copy is called until it is whole; a name that nobody else gives.
 std::string unfinished_backup(const std::string& target);
+
+// Removes what a backup that was killed left of `target`; nothing while one is being made.
+void clear_unfinished_backup(const std::string& target);
 
 // Copies the store `path`, and the audit trail beside it, to `target` and `target`.audit, which
 // only their owner may read. Each is checked and written to the disk before it gets its name. The
@@ -27,8 +30,9 @@ std::string unfinished_backup(const std::string& target);
 // Reads as any StoreReader does: nobody waits, but the write-ahead log cannot begin anew and grows
 // by what is stored meanwhile. `stop` may be null; when it becomes true, the copy is given up.
 //
-// kConflict: the target, or an unfinished copy to it, exists; kUnavailable: no room, or stopped;
-// kCorrupt: the store is damaged; kNotFound, kIo, kPermission.
+// What a killed one left of the same target is cleared. kConflict: the target exists, or is being
+// made by another; kUnavailable: no room, or stopped; kCorrupt: the store is damaged; kNotFound,
+// kIo, kPermission.
 Result<BackupReport> back_up(const std::string& path, const std::string& target,
                              const std::atomic<bool>* stop = nullptr);
 

@@ -34,4 +34,8 @@ Result<int> serve_until(const ServeConfig& config,
 // "blockwatchd: MESSAGE" on stderr; the exit code for the error.
 int report_error(const Error& error);
 
+// Whether a write to standard output failed because its reader (head) has had enough and closed the
+// pipe: that is no failure.
+bool is_reader_gone(int error_number);
+
 }  // namespace blockwatch

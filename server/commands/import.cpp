@@ -50,7 +50,10 @@ Outcome import_one(const std::string& path, const ImportConfig& config, EventWri
       return;
     }
   });
-  options.progress = [&](const ImportReport& report) { bar.show(report); };
+  options.progress = [&](const ImportReport& report) {
+    bar.show(report.file.bytes, report.file.total_bytes,
+             std::to_string(report.stored) + " stored, ");
+  };
   auto file =
       path == "-" ? EventFile::open_stream(standard_input(), "stdin") : EventFile::open(path);
   Result<void> done;

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
 #include <iostream>
 #include <limits>
@@ -101,8 +102,10 @@ int run_query(const QueryConfig& config) {
     question.cursor = page->next;
     more = page->next.has_value();
     if (as_table) continue;
-    // A reader that has had enough (head) closes the pipe: that is no failure.
-    if (std::fwrite(out.data(), 1, out.size(), stdout) != out.size()) return kExitSuccess;
+    if (std::fwrite(out.data(), 1, out.size(), stdout) != out.size()) {
+      if (is_reader_gone(errno)) std::clearerr(stdout);
+      return kExitSuccess;  // whether all was written is looked at for every command
+    }
     out.clear();
   }
   if (as_table) {

@@ -77,7 +77,8 @@ http::Response to_response(PageCache::Answer answer) {
 
 http::Response page_answer(ApiContext& context, const http::Request& request,
                            const ApiQuery& query) {
-  auto reader = context.readers.borrow();
+  const bool large = query.limit.value_or(0) > kDefaultPageSize;
+  auto reader = large ? context.readers.borrow_for_large() : context.readers.borrow();
   if (!reader) return error_answer(reader.error());
   // "The last hour" is another one a moment later.
   const bool kept = !query.asked.since_back && !query.asked.until_back &&

@@ -1,13 +1,17 @@
 """Backup, settings, retention and coverage of the program itself: what outlives a restart."""
 
+import contextlib
 import json
 import os
+import pty
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
 import tempfile
 import threading
+import time
 import unittest
 
 from blockwatch_server import Server, eventually, rendered_event, rendered_events, sse_frames
@@ -90,7 +94,75 @@ class KeepingTest(unittest.TestCase):
         self.assertEqual(refused[0], 401)
         self.assertEqual(os.stat(self.db + ".backups").st_mode & 0o777, 0o700)
 
+    def test_a_backup_tells_a_terminal_how_far_it_is(self):
+        self.filled(40_000)
+        copy = os.path.join(self.folder, "copy.db")
+        terminal, stderr = pty.openpty()
+        self.addCleanup(os.close, terminal)
+        program = subprocess.Popen([PROGRAM, "backup", "--db", self.db, copy], stdout=subprocess.PIPE, stderr=stderr)
+        os.close(stderr)
+        # Short work shows nothing: held in the middle it is long.
+        while not os.path.exists(copy + ".backup-part"):
+            self.assertIsNone(program.poll())
+        begun = time.monotonic()
+        program.send_signal(signal.SIGSTOP)
+        self.assertTrue(eventually(lambda: time.monotonic() > begun + 0.7))
+        program.send_signal(signal.SIGCONT)
+        self.assertIn(b"checked", program.communicate(timeout=60)[0])
+        shown = os.read(terminal, 4096)
+        self.assertRegex(shown, rb"copy\.db \[[#.]{30}\] \d+% \d+ MB, \d+ MB/s")
+        self.assertTrue(shown.endswith(b"\r\x1b[K"), shown)
+
+    def test_a_killed_backup_is_in_nobodys_way(self):
+        self.filled(40_000)
+        copy = os.path.join(self.folder, "copy.db")
+        killed = 0
+        for round_ in range(10):
+            program = subprocess.Popen([PROGRAM, "backup", "--db", self.db, copy], stdout=subprocess.PIPE)
+            self.assertTrue(eventually(lambda: os.path.exists(copy + ".backup-part") or program.poll() is not None))
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                program.wait(round_ / 300)
+            program.kill()
+            program.communicate()
+            killed += program.returncode != 0
+            again = self.program("backup", "--db", self.db, copy, code=0 if program.returncode else 1)
+            self.assertEqual(again.stderr == "", program.returncode != 0)
+            self.assertEqual([f for f in os.listdir(self.folder) if "backup-part" in f], [])
+            os.remove(copy)
+        print(f"backups killed: {killed} of 10, all made again")
+        self.assertGreater(killed, 0)
+
+    def test_a_backup_that_is_ended_leaves_nothing(self):
+        self.filled(40_000)
+        for end in (signal.SIGINT, signal.SIGTERM):
+            copy = os.path.join(self.folder, "copy.db")
+            program = subprocess.Popen([PROGRAM, "backup", "--db", self.db, copy], stderr=subprocess.PIPE, text=True)
+            while not os.path.exists(copy + ".backup-part"):
+                self.assertIsNone(program.poll())
+            program.send_signal(end)
+            self.assertIn("stopped", program.communicate(timeout=60)[1])
+            self.assertEqual(program.returncode, 1)
+            self.assertEqual([f for f in os.listdir(self.folder) if f.startswith("copy")], [])
+
+    @unittest.skipUnless(os.path.exists("/dev/full"), "needs /dev/full")
+    def test_what_cannot_be_written_is_no_success(self):
+        self.filled(200)
+        token = ["token", "create", "--name", "a", "--scope", "read"]
+        for command in (["query"], ["query", "format=csv"], token, ["backup", self.db + ".copy"], ["routes"]):
+            place = [] if command == ["routes"] else ["--db", self.db]
+            with open("/dev/full", "w", encoding="utf-8") as full:
+                done = subprocess.run([PROGRAM, command[0], *place, *command[1:]], stdout=full, stderr=subprocess.PIPE,
+                                      text=True, timeout=60, check=False)
+            self.assertEqual(done.returncode, 1, command)
+            self.assertIn("standard output cannot be written", done.stderr)
+
     # Settings and retention
+
+    def filled(self, count):
+        log = os.path.join(self.folder, "log.xml")
+        with open(log, "w", encoding="utf-8") as file:
+            file.write(rendered_events(1, count))
+        self.program("import", "--db", self.db, log)
 
     def test_settings_outlive_the_program_and_the_command_line_wins(self):
         server = self.server("--source", "none")
@@ -109,10 +181,7 @@ class KeepingTest(unittest.TestCase):
         self.assertEqual((status, json.loads(body)["code"]), (409, "overridden"))
 
     def test_a_smaller_bound_shrinks_the_file_and_is_told(self):
-        log = os.path.join(self.folder, "log.xml")
-        with open(log, "w", encoding="utf-8") as file:
-            file.write(rendered_events(1, 40_000))
-        self.program("import", "--db", self.db, log)
+        self.filled(40_000)
         full = os.path.getsize(self.db)
         server = self.server("--source", "none")
         change = b'{"max_db_size": 1048576}'

@@ -5,6 +5,7 @@
 #include <thread>
 #include <vector>
 
+#include "storage/backup.h"
 #include "tests/server/api_fixture.h"
 #include "tests/support/eventually.h"
 
@@ -172,12 +173,19 @@ TEST_F(Keeping, AFailedBackupSaysSoWithoutPaths) {
 }
 
 TEST_F(Keeping, WhatAnEarlierRunLeftUnfinishedGoes) {
+  store(1, 50);
+  ASSERT_TRUE(audit_->trail().last_policy());
   std::filesystem::create_directory(folder_.path("backups"));
-  const std::string part = folder_.write("backups/backup-x.db.part", "half");
-  const std::string other = folder_.write("backups/mine.part", "mine");
+  // As of one that was killed when the trail had its name and the store did not.
+  const std::string part = folder_.write(unfinished_backup("backups/backup-x.db"), "half");
+  const std::string trail = folder_.write("backups/backup-x.db.audit", "whole");
+  const std::string other = folder_.write(unfinished_backup("backups/mine.db"), "mine");
   BackupJobs again(folder_.path("events.db"), folder_.path("backups"));
   EXPECT_FALSE(std::filesystem::exists(part));
+  EXPECT_FALSE(std::filesystem::exists(trail));
   EXPECT_TRUE(std::filesystem::exists(other));
+  backup(R"({"name": "x"})");
+  EXPECT_EQ(ended("x")["state"], "done");
 }
 
 }  // namespace

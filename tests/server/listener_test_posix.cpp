@@ -116,7 +116,7 @@ TEST_F(UnixListenerTest, RefusesAFolderThatOthersMayChange) {
 TEST_F(UnixListenerTest, WaitsForAnotherThatLooksAndNotForEver) {
   const int lock = ::open((path_ + ".lock").c_str(), O_RDWR | O_CREAT, 0600);
   ASSERT_EQ(::flock(lock, LOCK_EX), 0);
-  expect_refusal(ErrorCode::kConflict, "keeps its place locked");
+  expect_refusal(ErrorCode::kConflict, "held by another program");
   ::close(lock);
   EXPECT_TRUE(open());
   EXPECT_FALSE(std::filesystem::exists(path_ + ".lock"));

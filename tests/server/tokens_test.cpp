@@ -10,6 +10,8 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include "server/secret_file.h"
 #include "tests/support/temp_dir.h"
@@ -109,6 +111,48 @@ TEST_F(TokensTest, SeesChangesOfAnotherProcess) {
   EXPECT_TRUE(server->find(*second)) << "the change kept what the other had made";
   fs::remove(path_);
   EXPECT_FALSE(server->find(*second));
+}
+
+// Each store stands for a process: they know nothing of each other but the file.
+TEST_F(TokensTest, UndoesNoChangeOfAnotherProcess) {
+  constexpr int kPrograms = 4;
+  constexpr int kRounds = 10;
+  const auto name = [](const char* kind, int program, int round) {
+    return kind + std::to_string(program) + "-" + std::to_string(round);
+  };
+  std::vector<std::unique_ptr<TokenStore>> programs;
+  std::multiset<std::string> expected;
+  for (int p = 0; p < kPrograms; ++p) {
+    programs.push_back(open());
+    for (int i = 0; i < kRounds; ++i) {
+      ASSERT_TRUE(programs.back()->create(name("old", p, i), {TokenScope::kRead}));
+      expected.insert(name("new", p, i));
+    }
+  }
+  {
+    std::vector<std::jthread> threads;
+    for (int p = 0; p < kPrograms; ++p) {
+      threads.emplace_back([&, p] {
+        for (int i = 0; i < kRounds; ++i) {
+          EXPECT_TRUE(programs.at(static_cast<std::size_t>(p))->revoke(name("old", p, i)));
+          EXPECT_TRUE(programs.at(static_cast<std::size_t>(p))
+                          ->create(name("new", p, i), {TokenScope::kRead}));
+        }
+      });
+    }
+  }
+  std::multiset<std::string> names;
+  const auto list = open()->list();
+  ASSERT_TRUE(list);
+  for (const TokenInfo& token : *list) names.insert(token.name);
+  EXPECT_EQ(names, expected);
+  EXPECT_FALSE(fs::exists(path_ + ".lock"));
+}
+
+TEST_F(TokensTest, TakesOverTheLockOfADeadProcess) {
+  folder_.write("tokens.json.lock", "");
+  EXPECT_TRUE(open()->create("ci", {TokenScope::kRead}));
+  EXPECT_FALSE(fs::exists(path_ + ".lock"));
 }
 
 TEST_F(TokensTest, RevokesByNameOrId) {

@@ -12,6 +12,7 @@
 
 #include "storage/audit_store.h"
 #include "storage/event_store.h"
+#include "storage/place_lock.h"
 #include "storage/sqlite_internal.h"
 #include "tests/storage/store_test_support.h"
 #include "tests/support/eventually.h"
@@ -91,7 +92,7 @@ TEST_F(Backup, HoldsTheAuditTrailAndIsForItsOwnerOnly) {
 #ifndef _WIN32
     EXPECT_EQ(fs::status(file).permissions(), fs::perms::owner_read | fs::perms::owner_write);
 #endif
-    EXPECT_FALSE(fs::exists(file + ".part"));
+    EXPECT_FALSE(fs::exists(unfinished_backup(file)));
   }
   auto trail = value_of(AuditStore::open(target() + ".audit"));
   EXPECT_EQ(value_of(trail->backups({})).at(0).who, "somebody");
@@ -99,7 +100,7 @@ TEST_F(Backup, HoldsTheAuditTrailAndIsForItsOwnerOnly) {
 
 TEST_F(Backup, NothingIsOverwritten) {
   value_of(Store::open({path()}));
-  for (const char* taken : {"copy.db", "copy.db.audit", "copy.db.part"}) {
+  for (const char* taken : {"copy.db", "copy.db.audit"}) {
     const std::string file = folder_.write(taken, "kept");
     const auto done = back_up(path(), target());
     ASSERT_FALSE(done);
@@ -110,6 +111,48 @@ TEST_F(Backup, NothingIsOverwritten) {
   }
   EXPECT_EQ(back_up(folder_.path("none.db"), target()).error().code, ErrorCode::kNotFound);
   EXPECT_FALSE(back_up(path(), folder_.path("no/folder.db")));
+}
+
+// In every state in which it can be killed.
+TEST_F(Backup, WhatAKilledOneLeftIsCleared) {
+  value_of(value_of(Store::open({path()}))->append(records(1, 10)));
+  value_of(AuditStore::open(path() + ".audit"));
+  const std::string copy = unfinished_backup("copy.db");
+  const std::string trail = unfinished_backup("copy.db.audit");
+  const std::vector<std::vector<std::string>> states{
+      {copy + ".lock"},
+      {copy + ".lock", copy},
+      {copy + ".lock", copy, trail},
+      {copy + ".lock", copy, "copy.db.audit"},  // between the two names
+  };
+  for (const auto& left : states) {
+    SCOPED_TRACE(left.back());
+    for (const std::string& name : left) folder_.write(name, "half");
+    if (left.size() > 1) {
+      clear_unfinished_backup(target());
+      EXPECT_EQ(files(), 0);
+      for (const std::string& name : left) folder_.write(name, "half");
+    }
+    EXPECT_TRUE(value_of(back_up(path(), target())).audit_trail);
+    EXPECT_EQ(value_of(value_of(StoreReader::open(target()))->status()).rows, 10U);
+    EXPECT_TRUE(AuditStore::open(target() + ".audit"));
+    for (const char* suffix : {"", "-wal", "-shm", ".audit", ".audit-wal", ".audit-shm"}) {
+      fs::remove(target() + suffix);
+    }
+    EXPECT_EQ(files(), 0);
+  }
+}
+
+TEST_F(Backup, WhatAnotherIsAtWorkOnIsLeftAlone) {
+  value_of(Store::open({path()}));
+  const std::string part = folder_.write(unfinished_backup("copy.db"), "half");
+  const auto other = value_of(PlaceLock::take(part, {}));
+  const auto done = back_up(path(), target());
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().code, ErrorCode::kConflict);
+  clear_unfinished_backup(target());
+  EXPECT_EQ(fs::file_size(part), 4U);
+  EXPECT_FALSE(fs::exists(target()));
 }
 
 TEST_F(Backup, AStoppedOneLeavesNothing) {
