@@ -40,11 +40,13 @@ Result<std::string> make_code(const OpenConfig& config) {
                    shows_token ? "Authorization: Bearer " + std::string(token) + "\r\n" : "");
   if (!answer) return tl::unexpected(answer.error());
   const auto json = nlohmann::json::parse(answer->body, nullptr, false);
-  if (json.is_object() && answer->status == 201 && json.contains("code") &&
-      json["code"].is_string()) {
-    return json["code"].get<std::string>();
-  }
-  std::string why = json.is_object() ? json.value("detail", "") + ' ' + json.value("hint", "") : "";
+  auto text = [&](const char* name) {
+    return json.is_object() && json.contains(name) && json[name].is_string()
+               ? json[name].get<std::string>()
+               : std::string();
+  };
+  if (answer->status == 201 && !text("code").empty()) return text("code");
+  std::string why = text("detail") + ' ' + text("hint");
   if (answer->status == 401) why += " Here it is taken from " + std::string(kTokenVariable) + '.';
   return make_error(ErrorCode::kPermission,
                     "the server answered " + std::to_string(answer->status) + ": " + why);
