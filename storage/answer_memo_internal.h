@@ -27,20 +27,39 @@ struct AddressHash {
   }
 };
 
+// Which values are kept: all, or one part of several when all would take too much memory. Whoever
+// sends packets chooses the addresses, and can make millions of them.
+struct ValuePart {
+  std::uint64_t number = 0;
+  std::uint64_t of = 1;
+  std::size_t most = SIZE_MAX;  // values
+
+  bool has(std::int64_t value) const {
+    return of == 1 || (static_cast<std::uint64_t>(value) * kTextSeed.factor >> 32U) % of == number;
+  }
+  bool has(const IpAddress& value) const { return of == 1 || AddressHash{}(value) % of == number; }
+};
+struct TooManyValues {};  // thrown: the part has more than `most`
+
 // Counts by the value a list holds.
 struct ValueCounts {
+  ValuePart part;
   CountMap numbers;
   std::unordered_map<IpAddress, std::uint64_t, AddressHash> addresses;
-  std::uint64_t present = 0;  // their sum
+  std::uint64_t present = 0;  // of all parts
   std::uint64_t total = 0;    // with the rows that have no value
 
   void add(std::int64_t value, std::uint64_t n) {
-    numbers.add(value, n);
     present += n;
+    if (!part.has(value)) return;
+    numbers.add(value, n);
+    if (numbers.size() > part.most) throw TooManyValues();
   }
   void add(const IpAddress& value, std::uint64_t n) {
-    addresses[value] += n;
     present += n;
+    if (!part.has(value)) return;
+    addresses[value] += n;
+    if (addresses.size() > part.most) throw TooManyValues();
   }
   std::size_t size() const { return numbers.size() + addresses.size(); }
 };

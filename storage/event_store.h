@@ -143,6 +143,11 @@ class StoreReader {
   void set_deadline_ms(std::uint32_t deadline_ms);
   static constexpr std::uint32_t kDefaultDeadlineMs = 5000;
 
+  // How many values top() keeps at once, at least 1; when there are more, it looks at the events
+  // several times. These take about 100 MB.
+  void set_most_values(std::size_t values);
+  static constexpr std::size_t kMostValues = 2'000'000;
+
   // Questions under way when the flag becomes true, and long ones that follow, end with
   // kUnavailable. The flag must outlive the reader or the next call; null: none.
   void set_stop_flag(const std::atomic<bool>* flag);

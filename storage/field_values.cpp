@@ -66,6 +66,9 @@ const std::array kListFields{
     ListField{"application_name", {IndexField::kApplication}},
 };
 
+std::string value_text(const IpAddress& address) { return format_ip_address(address); }
+std::string value_text(std::uint64_t number) { return std::to_string(number); }
+
 bool all_digits(std::string_view text) {
   return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
 }
@@ -77,6 +80,33 @@ bool text_comes_before(const std::string& x, const std::string& y) {
   std::string fy = ascii_lowered(y);
   return fx != fy ? fx < fy : x < y;
 }
+
+// Of any number of values the `limit` smallest that fit, and how often each occurred. What is
+// larger than so many others need not be kept: it would not be among them again.
+template <class Value, class Fits>
+class SmallestValues {
+ public:
+  SmallestValues(std::size_t limit, Fits fits) : limit_(limit), fits_(std::move(fits)) {}
+
+  void add(const Value& value, std::uint64_t n) {
+    const bool full = counts_.size() >= limit_;
+    if (full && (limit_ == 0 || counts_.rbegin()->first < value)) return;
+    auto at = counts_.lower_bound(value);
+    if (at == counts_.end() || value < at->first) {
+      if (!fits_(value)) return;
+      at = counts_.emplace_hint(at, value, 0);
+      if (full) counts_.erase(std::prev(counts_.end()));
+    }
+    at->second += n;
+  }
+
+  const std::map<Value, std::uint64_t>& counts() const { return counts_; }
+
+ private:
+  std::size_t limit_;
+  Fits fits_;
+  std::map<Value, std::uint64_t> counts_;
+};
 
 }  // namespace
 
@@ -156,37 +186,34 @@ void StoreReader::Impl::count_values(const std::vector<IndexField>& lists, const
 std::vector<ValueCount> StoreReader::Impl::list_values(const std::vector<IndexField>& lists,
                                                        const std::string& prefix,
                                                        std::uint32_t limit) {
-  std::map<IpAddress, std::uint64_t> addresses;
-  std::map<std::uint64_t, std::uint64_t> numbers;
+  auto fits = [&](const auto& value) {
+    return prefix.empty() || value_text(value).compare(0, prefix.size(), prefix) == 0;
+  };
+  SmallestValues<IpAddress, decltype(fits)> addresses(limit, fits);
+  SmallestValues<std::uint64_t, decltype(fits)> numbers(limit, fits);
   bool v4 = lists.front() >= IndexField::kLocalAddress;
   count_values(lists, [&](const auto& value, std::uint64_t n) {
     if constexpr (std::is_same_v<std::decay_t<decltype(value)>, IpAddress>) {
-      addresses[value] += n;
+      addresses.add(value, n);
     } else if (v4) {
-      addresses[IpAddress::v4(static_cast<std::uint32_t>(value))] += n;
+      addresses.add(IpAddress::v4(static_cast<std::uint32_t>(value)), n);
     } else {
-      numbers[static_cast<std::uint64_t>(value)] += n;
+      numbers.add(static_cast<std::uint64_t>(value), n);
     }
   });
   // An event that has the value on both sides counts once.
   bool port = lists.front() == IndexField::kRemotePort && lists.size() == 2;
   bool address = lists.size() == 4;
   std::vector<ValueCount> values;
-  for (const auto& [value, n] : addresses) {
-    if (values.size() == limit) return values;
-    std::string text = format_ip_address(value);
-    if (text.compare(0, prefix.size(), prefix) != 0) continue;
+  for (const auto& [value, n] : addresses.counts()) {
     Filter filter;
     filter.address.any = {{value, value}};
-    values.push_back({std::move(text), address ? count_rows(filter, state_.newest_seq) : n});
+    values.push_back({value_text(value), address ? count_rows(filter, state_.newest_seq) : n});
   }
-  for (const auto& [value, n] : numbers) {
-    if (values.size() == limit) return values;
-    std::string text = std::to_string(value);
-    if (text.compare(0, prefix.size(), prefix) != 0) continue;
+  for (const auto& [value, n] : numbers.counts()) {
     Filter filter;
     filter.port.any = {{value, value}};
-    values.push_back({std::move(text), port ? count_rows(filter, state_.newest_seq) : n});
+    values.push_back({value_text(value), port ? count_rows(filter, state_.newest_seq) : n});
   }
   return values;
 }

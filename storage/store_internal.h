@@ -129,6 +129,7 @@ class StoreReader::Impl {
   Cost last_cost() const { return {rows_read_, runs_.blocks_read()}; }
 
   std::uint32_t deadline_ms = kDefaultDeadlineMs;
+  std::size_t most_values = kMostValues;
   const std::atomic<bool>* stop = nullptr;
 
  private:

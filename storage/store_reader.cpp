@@ -255,6 +255,8 @@ Result<std::unique_ptr<StoreReader>> StoreReader::open(const std::string& path,
 
 void StoreReader::set_deadline_ms(std::uint32_t deadline_ms) { impl_->deadline_ms = deadline_ms; }
 
+void StoreReader::set_most_values(std::size_t values) { impl_->most_values = values; }
+
 void StoreReader::set_stop_flag(const std::atomic<bool>* flag) { impl_->stop = flag; }
 
 Result<Page> StoreReader::page(const PageQuery& query) {

@@ -15,6 +15,7 @@ namespace blockwatch {
 namespace {
 
 constexpr std::size_t kBetweenChecks = 1024;  // values looked at between looks at the clock
+constexpr std::uint64_t kMoreParts = 8;       // when the values are too many
 
 bool is_of_shape(TopField field) {
   switch (field) {
@@ -143,31 +144,28 @@ void StoreReader::Impl::count_runs(const Filter& asked, SeqBounds seqs,
 Top StoreReader::Impl::top(const TopQuery& query) {
   bool of_shape = is_of_shape(query.by);
   std::vector<IndexField> lists = lists_of(query.by);
-  const auto counted = up_to_date(
-      memo_->values, query.filter, static_cast<std::int64_t>(lists.front()),
-      [&](SeqBounds seqs, ValueCounts& counts) {
-        if (!of_shape || !hours_tell(query.filter, seqs)) {
-          return count_runs(query.filter, seqs, lists, counts);
-        }
-        HourSpan span = hour_span(query.filter);
-        for_each_hour_shape(span, [&](std::int64_t, std::uint32_t shape, std::uint64_t n) {
-          counts.add(std::int64_t{shape}, n);
-          counts.total += n;
-        });
-        for (const Filter& edge : span.edges) count_runs(edge, seqs, lists, counts);
-      });
-  const ValueCounts& counts = counted->counts;
+  // Of these the dictionary has all values in memory, and several numbers may stand for one.
+  bool are_texts = of_shape || lists.front() == IndexField::kApplication;
+  auto count = [&](SeqBounds seqs, ValueCounts& counts) {
+    if (!are_texts) counts.part.most = most_values;
+    if (!of_shape || !hours_tell(query.filter, seqs)) {
+      return count_runs(query.filter, seqs, lists, counts);
+    }
+    HourSpan span = hour_span(query.filter);
+    for_each_hour_shape(span, [&](std::int64_t, std::uint32_t shape, std::uint64_t n) {
+      counts.add(std::int64_t{shape}, n);
+      counts.total += n;
+    });
+    for (const Filter& edge : span.edges) count_runs(edge, seqs, lists, counts);
+  };
 
   Top top;
-  top.total = counts.total;
-  std::uint64_t absent = counts.total - counts.present;
   MostFrequent best(query.limit);
   std::size_t looked_at = 0;
   auto in_time = [&] {
     if (++looked_at % kBetweenChecks == 0) connection_.check_limits();
   };
-  if (of_shape || lists.front() == IndexField::kApplication) {
-    // Several numbers may stand for one value.
+  auto offer_texts = [&](const ValueCounts& counts) {
     std::map<std::optional<std::string>, std::uint64_t> values;
     counts.numbers.for_each([&](std::int64_t number, std::uint64_t n) {
       in_time();
@@ -182,8 +180,10 @@ Top StoreReader::Impl::top(const TopQuery& query) {
     for (const auto& entry : values) {
       best.offer(entry.second, [&] { return entry.first; });
     }
-  } else {
-    if (absent > 0) best.offer(absent, [] { return std::nullopt; });
+  };
+  auto offer_numbers = [&](const ValueCounts& counts) {
+    const std::uint64_t absent = counts.total - counts.present;
+    if (absent > 0 && counts.part.number == 0) best.offer(absent, [] { return std::nullopt; });
     for (const auto& entry : counts.addresses) {
       in_time();
       best.offer(entry.second, [&] { return format_ip_address(entry.first); });
@@ -196,6 +196,30 @@ Top StoreReader::Impl::top(const TopQuery& query) {
                   : number_text(number);
       });
     });
+  };
+  auto offer = [&](const ValueCounts& counts) {
+    top.total = counts.total;
+    are_texts ? offer_texts(counts) : offer_numbers(counts);
+  };
+
+  for (std::uint64_t parts = 1; parts != 0;) {
+    try {
+      best = MostFrequent(query.limit);
+      if (parts == 1) {
+        offer(
+            up_to_date(memo_->values, query.filter, static_cast<std::int64_t>(lists.front()), count)
+                ->counts);
+      }
+      for (std::uint64_t number = 0; parts > 1 && number < parts; ++number) {
+        ValueCounts counts;
+        counts.part = {.number = number, .of = parts};
+        count(all_seqs(), counts);
+        offer(counts);
+      }
+      parts = 0;
+    } catch (const TooManyValues&) {
+      parts *= kMoreParts;
+    }
   }
   top.values = best.values();
   return top;

@@ -220,6 +220,8 @@ TEST_P(StoreModel, TopCountsEveryField) {
     std::stable_sort(want.begin(), want.end(),
                      [](const auto& x, const auto& y) { return x.second > y.second; });
     if (want.size() > query.limit) want.resize(query.limit);
+    // Few at once: counted in parts.
+    reader_->set_most_values(random_.one_in(2) ? 16 + random_.below(16) : StoreReader::kMostValues);
     Top top = value_of(reader_->top(query));
     ASSERT_EQ(top.total, total);
     std::vector<std::pair<std::optional<std::string>, std::uint64_t>> got;
@@ -332,6 +334,34 @@ TEST_P(StoreModel, FieldValuesAreCountedAndFilteredByPrefix) {
     EXPECT_FALSE(value_of(reader_->field_values(field, "", 5)).empty()) << field;
   }
   EXPECT_EQ(reader_->field_values("colour", "", 5).error().code, ErrorCode::kNotFound);
+}
+
+TEST_P(StoreModel, FieldValuesBeginWithTheSmallest) {
+  std::map<IpAddress, std::uint64_t> addresses;
+  std::map<std::uint64_t, std::uint64_t> processes;
+  for (const Event& e : model_.events) {
+    if (e.remote_address) ++addresses[*e.remote_address];
+    if (e.process_id) ++processes[*e.process_id];
+  }
+  std::vector<std::pair<std::string, std::uint64_t>> remote_address, process_id;
+  for (const auto& [value, n] : addresses) remote_address.emplace_back(format_ip_address(value), n);
+  for (const auto& [value, n] : processes) process_id.emplace_back(std::to_string(value), n);
+  for (int round = 0; round < 40; ++round) {
+    const bool by_address = random_.one_in(2);
+    const auto& all = by_address ? remote_address : process_id;
+    const std::string prefix = all[random_.below(all.size())].first.substr(0, random_.below(4));
+    const auto limit = static_cast<std::uint32_t>(1 + random_.below(12));
+    SCOPED_TRACE("seed " + std::to_string(seed_) + " prefix " + prefix);
+    std::vector<std::pair<std::string, std::uint64_t>> want, got;
+    for (const auto& value : all) {
+      if (want.size() < limit && value.first.starts_with(prefix)) want.push_back(value);
+    }
+    for (const auto& value : value_of(
+             reader_->field_values(by_address ? "remote_address" : "process_id", prefix, limit))) {
+      got.emplace_back(value.value.value(), value.count);
+    }
+    ASSERT_EQ(got, want);
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(RunRows, StoreModel, testing::Values(1U, 7U, 100U, 1024U));
