@@ -3,10 +3,10 @@
 
 packages_build="g++ cmake ninja-build pkg-config libcpp-httplib-dev libsqlitecpp-dev libsqlite3-dev
   nlohmann-json3-dev libpugixml-dev libdeflate-dev zlib1g-dev libcli11-dev libspdlog-dev libexpected-dev
-  libssl-dev libbrotli-dev libgtest-dev libgmock-dev"
+  libssl-dev libbrotli-dev libgtest-dev libgmock-dev dpkg-dev file"
 packages_test="ccache clang-14 clang-tidy-14 clang-format-14 libclang-rt-14-dev curl jq sqlite3 libevtx-utils
   python3 python3-evtx python3-yaml python3-jsonschema default-jre-headless valgrind openssl strace nftables iproute2
-  systemd dpkg-dev groff-base libbpf-dev slowhttptest hey sqlmap zzuf chromium"
+  systemd groff-base libbpf-dev slowhttptest hey sqlmap zzuf chromium"
 # A clean Debian to install the package in.
 packages_install="debootstrap systemd-container"
 # The Windows program: a compiler, what the libraries' sources are made ready with, and Wine to run its tests.

@@ -136,7 +136,7 @@ TEST_F(Backup, WhatAKilledOneLeftIsCleared) {
     EXPECT_TRUE(value_of(back_up(path(), target())).audit_trail);
     EXPECT_EQ(value_of(value_of(StoreReader::open(target()))->status()).rows, 10U);
     EXPECT_TRUE(AuditStore::open(target() + ".audit"));
-    for (const char* suffix : {"", "-wal", "-shm", ".audit", ".audit-wal", ".audit-shm"}) {
+    for (const char* suffix : {"", "-wal", "-shm", ".audit", ".audit.begun"}) {
       fs::remove(target() + suffix);
     }
     EXPECT_EQ(files(), 0);
