@@ -15,9 +15,6 @@ namespace {
 // The most SQLite maps; it costs address space only, and spares a system call per page read.
 constexpr const char* kMapFile = "PRAGMA mmap_size = 2147418112";
 constexpr const char* kUnmapFile = "PRAGMA mmap_size = 0";
-// When a reader finds a new commit, SQLite unmaps the file, which takes 1.5 us for each place that
-// was read. A question that read so many rows and blocks does it itself; the next one may be small.
-constexpr std::uint64_t kReadsToUnmap = 256;
 // A tail looks at no more rows than this in one call, so that a filter that matches nothing costs
 // many short questions instead of a long one.
 constexpr std::uint64_t kTailWindow = 20'000;
@@ -56,9 +53,9 @@ void StoreReader::Impl::begin() {
   connection_.set_limits(limits);
 }
 
-void StoreReader::Impl::end() {
+void StoreReader::Impl::end(std::uint64_t reads_to_unmap) {
   connection_.set_limits({});
-  if (rows_read_ + runs_.blocks_read() < kReadsToUnmap) return;
+  if (rows_read_ + runs_.blocks_read() < reads_to_unmap) return;
   // Should this fail, the next questions are slower and nothing else.
   for (const char* sql : {kUnmapFile, kMapFile}) {
     sqlite3_exec(connection_.handle(), sql, nullptr, nullptr, nullptr);
@@ -264,7 +261,8 @@ Result<Page> StoreReader::page(const PageQuery& query) {
     return make_error(ErrorCode::kInvalidArgument,
                       "limit must be 1 to " + std::to_string(kMaxPageSize));
   }
-  return impl_->ask<Page>("read a page", [&] { return Result<Page>(impl_->page(query)); });
+  return impl_->ask<Page>(
+      "read a page", [&] { return Result<Page>(impl_->page(query)); }, Impl::kReadsOfPageToUnmap);
 }
 
 StoreReader::Cost StoreReader::last_cost() const { return impl_->last_cost(); }
